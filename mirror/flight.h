@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A flight: one download in progress, shared by everyone who wants that object.
+ *
+ *   SETTLING ──► ASKING ──► ARRIVING ──► CHECKING ──► CHECKED      (then published, and over)
+ *      │            │           │            │
+ *      │            └─────┬─────┴──────┬─────┴──► FAILED           (from any state but CHECKED)
+ *      └──► CHECKED: it was on disk after all
+ *
+ * SETTLING  a work thread looks at the disk and at what an earlier transfer left
+ * ASKING    a request is under way, or waits for its turn or its retry; no head yet
+ * ARRIVING  the head is in; bytes come in behind it
+ * CHECKING  all bytes are in; hashes and sums are being compared
+ * CHECKED   its bytes may be given out to the last one
+ *
+ * Who writes what: the fetch thread alone writes the partial file and moves the watermark; one work
+ * thread at a time hashes behind it. What has been given out cannot be taken back, so when an
+ * upstream turns out to send something else than before, the epoch advances and every view of the
+ * old one is cut. */
+#ifndef MIRROR_FLIGHT_H
+#define MIRROR_FLIGHT_H
+
+#include "declared.h"
+#include "hash.h"
+#include "host_internal.h"
+#include "json.h"
+
+#include <modelhost/view.h>
+
+enum flight_state {
+    FLIGHT_SETTLING,
+    FLIGHT_ASKING,
+    FLIGHT_ARRIVING,
+    FLIGHT_CHECKING,
+    FLIGHT_CHECKED,
+    FLIGHT_FAILED
+};
+const char *flight_state_name(enum flight_state state);
+
+/* What the upstream's head says of the bytes. Owned strings; NULL where it says nothing. */
+struct flight_head {
+    char *etag;
+    char *last_modified;
+    char *generation;
+    char *content_type;
+    char *cache_control;
+    struct declared declared;
+    bool is_encoded;
+    int64_t answered_at; /* seconds since the epoch */
+};
+
+struct flight {
+    struct mh_host *host;
+    struct object *object; /* counted */
+    atomic_uint refs;      /* the engine's one until it is over; views; work that is queued */
+
+    /* host->lock: */
+    struct flight *next_flight;  /* host->flights */
+    struct flight *next_waiting; /* host->parked, host->to_publish */
+    bool is_revoked;             /* its group's sum failed after it was checked: not to stay */
+
+    pthread_mutex_t lock;
+    /* lock: */
+    enum flight_state state;
+    uint32_t epoch; /* advances when bytes that were given out turn out not to be the object's */
+    uint64_t news;  /* advances with everything that a view might wait for */
+    uint64_t watermark; /* bytes from 0 that are in the partial file */
+    uint64_t total;     /* or MH_BYTES_UNKNOWN */
+    bool is_sniffed;    /* the first bytes look like what they should be */
+    bool is_received;   /* the transfer has ended well */
+    bool is_work_queued;
+    bool is_asking;          /* a fetch job is submitted */
+    bool is_over;            /* concluded */
+    bool has_note;           /* the head is to be noted beside the partial file */
+    uint32_t clients;        /* views */
+    struct flight_head head; /* replaced by the fetch thread when an attempt brings another */
+    enum mh_code code;       /* when FAILED */
+    struct mh_fault fault;
+    struct mh_waiter *waiters;
+    struct version *version;      /* when it was on disk after all; counted */
+    char etag[VERSION_ETAG_SIZE]; /* when CHECKED */
+
+    struct refresh *refresh;  /* whose flight this is, or NULL: the object's own */
+    struct version *based_on; /* a refresh asks whether it is still current; counted */
+
+    int part_fd; /* set by the settling, then constant */
+    char partial_id[STORE_ID_SIZE];
+
+    /* The fetch thread's (and the settling's, before the job is submitted): */
+    struct fetch_job job;
+    char *url;         /* of the base that is being asked */
+    size_t base;       /* index into mirror->bases */
+    uint64_t write_at; /* offset of the next received byte */
+    uint64_t kept;     /* bytes of an earlier process's transfer that the job asks to go on from */
+    uint32_t attempt;
+    bool has_progressed; /* this attempt brought new bytes */
+    bool wants_whole;    /* ranges do not work here: ask for the whole */
+    bool starts_over;    /* this attempt ended only to be made again at once */
+    long status;         /* of this attempt's answer; 0: none */
+    int64_t retry_after_s;
+    bool is_unchanged;  /* 304: what it is based on is current */
+    uint64_t max_bytes; /* by its manifests, or UINT64_MAX */
+    uint64_t poked;     /* watermark at the last piece of work (under lock) */
+    char *if_range;
+
+    /* The work thread's: */
+    struct work_item work;
+    struct hash *sha256;
+    struct hash *other; /* the declared digest's, unless it is a sha256 */
+    struct json_scan *scan;
+    uint64_t hashed;
+    uint32_t hashed_epoch;
+    uint64_t synced;
+    uint8_t digest[32];
+    struct meta meta; /* what will be published; also the fetched note */
+};
+
+/* flight.c: life, state, waiting */
+
+/* Begin a flight for an object that has none. The caller holds host->lock. NULL: no memory. The
+ * flight belongs to itself until it is over: take a reference for longer use. */
+struct flight *flight_start_locked(struct object *object);
+/* The same for a refresh: asked conditionally, kept apart from the object's own flight and cached
+ * bytes, and handed to refresh_flight_over() at its end. */
+struct flight *flight_start_refresh_locked(struct object *object, struct refresh *refresh);
+struct flight *flight_ref(struct flight *flight);
+void flight_unref(struct flight *flight); /* takes host->lock when it is the last */
+/* The only place where the state changes. flight->lock held. */
+void flight_set_state_locked(struct flight *flight, enum flight_state state);
+/* Tell whoever waits. flight->lock held. */
+void flight_wake_locked(struct flight *flight);
+/* End it with a failure, unless it is checked or has failed already. Any thread, flight->lock not
+ * held; host->lock may be held. The conclusion follows when its job and work are over. */
+void flight_fail(struct flight *flight, enum mh_code code, const struct mh_fault *fault);
+/* After a job or a piece of work has ended: conclude a failed flight that does nothing more. */
+void flight_conclude_if_failed(struct flight *flight);
+/* The end: the version is installed (taken; NULL where there is none), or the failure remembered.
+ */
+void flight_conclude(struct flight *flight, struct version *version);
+/* Queue the work item if it is not queued. flight->lock held. */
+void flight_queue_work_locked(struct flight *flight);
+
+/* flight_fetch.c: the fetch thread's side */
+extern const struct fetch_events flight_fetch_events;
+/* Ask the upstream. flight->lock not held. */
+void flight_ask(struct flight *flight);
+
+/* flight_check.c: the work threads' side */
+void flight_settle(struct work_item *item);  /* the first piece of work */
+void flight_prepare(struct work_item *item); /* the first of a refresh, and of a settled miss */
+void flight_check(struct work_item *item);   /* all later ones */
+
+/* publish.c */
+/* A checked flight's bytes go into the store; concludes it. Work thread, no locks. */
+void publish_flight(struct flight *flight);
+/* Take objects out of the index (host->lock held) and, later, out of the store. */
+void publish_take_back_locked(struct mh_host *host, struct object *const *objects, size_t count);
+
+#endif

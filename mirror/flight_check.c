@@ -1,0 +1,675 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A flight on the work threads: what the disk knows, and what the bytes are worth.
+ *
+ *   settle: on disk?  ── yes ──► CHECKED
+ *     └─ no: wait until the index is whole ─► prepare the partial file ─► ask the upstream
+ *   check (again and again, behind the watermark): sha256, declared digest, JSON scanner
+ *     └─ all in: digest, manifest, sums ─► CHECKED ─► publish
+ *
+ * One piece of work of a flight runs at a time, so what is marked as the work thread's needs no
+ * lock. A file that differs in size or time from its metadata is hashed again before it is served
+ * (someone may have restored a backup), and is given up when its hash differs. */
+#include "flight.h"
+
+#include "buf.h"
+#include "clocks.h"
+#include "fault.h"
+#include "fd.h"
+#include "manifest.h"
+#include "mem.h"
+#include "model.h"
+#include "name.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HASH_BLOCK_BYTES (128u * 1024)
+#define SYNC_EVERY       (16u << 20)
+
+static struct flight *
+flight_of(struct work_item *item)
+{
+    return (struct flight *) (void *) ((char *) item - offsetof(struct flight, work));
+}
+
+static void
+end_work(struct flight *flight)
+{
+    (void) pthread_mutex_lock(&flight->lock);
+    flight->is_work_queued = false;
+    (void) pthread_mutex_unlock(&flight->lock);
+    flight_conclude_if_failed(flight);
+    flight_unref(flight);
+}
+
+static bool
+has_failed(struct flight *flight)
+{
+    (void) pthread_mutex_lock(&flight->lock);
+    bool failed = flight->state == FLIGHT_FAILED;
+    (void) pthread_mutex_unlock(&flight->lock);
+    return failed;
+}
+
+/* --- settling --- */
+
+/* Hash a file anew. */
+static enum mh_code
+hash_file(int fd, uint8_t digest[32], uint64_t *ret_bytes, struct mh_fault *f)
+{
+    struct hash *hash = hash_new(HASH_SHA256);
+    scoped(mem_freep) char *block = mem_calloc(1, HASH_BLOCK_BYTES);
+    uint64_t at = 0;
+    ssize_t n = 1;
+
+    if (!hash || !block) {
+        hash_free(hash);
+        return fail(f, MH_NOMEM, 0, "out of memory for hashing");
+    }
+    while (n > 0 && (n = fd_pread_full(fd, block, HASH_BLOCK_BYTES, at)) > 0) {
+        hash_add(hash, block, (size_t) n);
+        at += (uint64_t) n;
+    }
+    if (n == 0)
+        hash_end(hash, digest);
+    hash_free(hash);
+    if (n < 0)
+        return fail_errno(f, errno, "cannot read a cached file");
+    *ret_bytes = at;
+    return MH_OK;
+}
+
+/* A cached file whose size or time is not what was recorded: are its bytes? Then its time is
+ * recorded anew; else it is removed. Returns OK or CORRUPT. */
+static enum mh_code
+verify_changed(struct flight *flight, struct meta *meta, char *place, int *ret_fd)
+{
+    struct object *object = flight->object;
+    struct mh_fault fault = {0};
+    scoped(mem_freep) char *path = str_printf("objects/%s/%s", object->mirror->name, place);
+    scoped(fd_closep) int fd =
+        path ? fd_open_beneath_nolink(store_dir_fd(flight->host->store), path, O_RDONLY, 0) : -1;
+    struct store_step step = {
+        .action = STORE_REMOVE, .mirror = object->mirror->name, .meta = meta, .place = place};
+    uint8_t digest[32];
+    uint64_t bytes = 0;
+    struct stat st;
+    bool is_same = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+                   hash_file(fd, digest, &bytes, &fault) == MH_OK && bytes == meta->bytes &&
+                   memcmp(digest, meta->sha256, 32) == 0;
+
+    if (is_same) {
+        step.action = STORE_META;
+        meta->mtime_ns = stat_mtime_ns(&st);
+    } else {
+        (void) fail(&fault, MH_CORRUPT, 0,
+                    "the cached file of '%s' was changed from outside; it is fetched again",
+                    object->key);
+        host_tell(flight->host, MH_EVENT_WARNING, MH_CORRUPT, object, &fault);
+    }
+    /* If the record cannot be written, the next open verifies again. */
+    if (store_commit(flight->host->store, &step, 1, &fault) != MH_OK)
+        host_tell(flight->host, MH_EVENT_WARNING, MH_IO, object, &fault);
+    if (!is_same)
+        return MH_CORRUPT;
+    *ret_fd = fd_take(&fd);
+    return MH_OK;
+}
+
+/* Look for the object on disk. On OK the flight has its version and descriptor. */
+static enum mh_code
+find_on_disk(struct flight *flight, struct mh_fault *f)
+{
+    struct object *object = flight->object;
+    const struct store *store = flight->host->store;
+    scoped(mem_freep) char *url = mirror_url(object->mirror, 0, object->target);
+    struct meta meta = {0};
+    char *place = NULL;
+    scoped(fd_closep) int fd = -1;
+
+    if (!url)
+        return fail(f, MH_NOMEM, 0, "out of memory");
+    enum mh_code code =
+        store_read_meta(store, object->mirror->name, object->name, url, &meta, &place, f);
+
+    if (code != MH_OK)
+        return code;
+    code = store_open_object(store, object->mirror->name, place, &meta, &fd, f);
+    if (code == MH_CORRUPT)
+        code = verify_changed(flight, &meta, place, &fd);
+    if (code != MH_OK) {
+        meta_done(&meta);
+        mem_free(place);
+        return code;
+    }
+    flight->version = version_new(&meta, place);
+    if (!flight->version)
+        return fail(f, MH_NOMEM, 0, "out of memory");
+    flight->part_fd = fd_take(&fd);
+    return MH_OK;
+}
+
+static void
+conclude_found(struct flight *flight)
+{
+    struct version *version = flight->version;
+    struct mh_host *host = flight->host;
+
+    if (version->meta.format) {
+        struct mh_fault fault = {0};
+
+        (void) pthread_mutex_lock(&host->lock);
+        if (!flight->object->model &&
+            model_learn_locked(flight->object, &version->meta, &fault) == MH_OK)
+            model_ensure_locked(flight->object->model);
+        (void) pthread_mutex_unlock(&host->lock);
+    }
+    (void) pthread_mutex_lock(&flight->lock);
+    if (flight->state == FLIGHT_FAILED) {
+        (void) pthread_mutex_unlock(&flight->lock);
+        return;
+    }
+    flight->total = flight->watermark = version->meta.bytes;
+    memcpy(flight->etag, version->etag, sizeof(flight->etag));
+    flight_set_state_locked(flight, FLIGHT_CHECKED);
+    flight_wake_locked(flight);
+    (void) pthread_mutex_unlock(&flight->lock);
+    flight_conclude(flight, version_ref(version));
+}
+
+/* Open the partial file, and find out whether an earlier transfer can be gone on with. */
+static enum mh_code
+prepare_partial(struct flight *flight, struct mh_fault *f)
+{
+    const struct store *store = flight->host->store;
+    struct partial_note note = {0};
+    scoped(mem_freep) char *url = mirror_url(flight->object->mirror, 0, flight->object->target);
+    struct stat st;
+    int fd;
+    enum mh_code code = store_partial_open(store, flight->partial_id, &fd, f);
+
+    if (code != MH_OK)
+        return code;
+    flight->part_fd = fd;
+    if (!url || fstat(fd, &st) < 0)
+        return fail(f, MH_IO, errno, "cannot look at the partial file of '%s'",
+                    flight->object->key);
+    if (st.st_size > 0 &&
+        store_partial_read_note(store, flight->partial_id, &note, NULL) == MH_OK) {
+        bool is_same_boot = strcmp(note.boot_id, store_boot_id(store)) == 0;
+        uint64_t size = (uint64_t) st.st_size;
+        uint64_t good = is_same_boot || note.synced > size ? size : note.synced;
+        const char *validator = note.etag && note.etag[0] == '"' ? note.etag : note.last_modified;
+
+        if (!is_same_boot && note.synced > size)
+            good = 0;
+        if (note.url && strcmp(note.url, url) == 0 && validator) {
+            flight->kept = note.total != UINT64_MAX && good >= note.total ? note.total - 1 : good;
+            flight->if_range = str_dup(validator);
+        }
+        partial_note_done(&note);
+    }
+    if (ftruncate(fd, (off_t) flight->kept) < 0)
+        return fail_errno(f, errno, "cannot cut the partial file of '%s'", flight->object->key);
+    return MH_OK;
+}
+
+void
+flight_prepare(struct work_item *item)
+{
+    struct flight *flight = flight_of(item);
+    struct mh_fault fault = {0};
+    enum mh_code code = MH_OK;
+
+    item->run = flight_check;
+    if (has_failed(flight)) {
+        end_work(flight);
+        return;
+    }
+    if (flight->host->is_offline) {
+        code = fail(&fault, MH_UNREACHABLE, 0,
+                    "'%s' is not in the cache, and this server is offline (offline = on)",
+                    flight->object->key);
+        scoped(mem_freep) char *url = mirror_url(flight->object->mirror, 0, flight->object->target);
+
+        if (url)
+            url_redact(url, fault.upstream, sizeof(fault.upstream));
+    } else {
+        code = prepare_partial(flight, &fault);
+    }
+    if (code == MH_OK)
+        flight_ask(flight);
+    else
+        flight_fail(flight, code, &fault);
+    end_work(flight);
+}
+
+/* Wait without a thread: for the index to be whole (only then is it known which manifests name a
+ * miss), or for a removal to be on disk. The work stays queued, and its reference taken. */
+static bool
+park(struct flight *flight, void (*then)(struct work_item *item))
+{
+    struct mh_host *host = flight->host;
+
+    (void) pthread_mutex_lock(&host->lock);
+    bool parks = !host->is_stopping &&
+                 (then == flight_prepare ? !host->has_scanned : flight->object->leaving > 0);
+
+    if (parks) {
+        flight->work.run = then;
+        flight->next_waiting = host->parked;
+        host->parked = flight;
+    }
+    (void) pthread_mutex_unlock(&host->lock);
+    return parks;
+}
+
+void
+flight_settle(struct work_item *item)
+{
+    struct flight *flight = flight_of(item);
+    struct mh_fault fault = {0};
+
+    item->run = flight_check;
+    if (has_failed(flight)) {
+        end_work(flight);
+        return;
+    }
+    if (park(flight, flight_settle))
+        return;
+    enum mh_code code = find_on_disk(flight, &fault);
+
+    if (code == MH_OK) {
+        conclude_found(flight);
+    } else if (code != MH_NOT_FOUND && code != MH_CORRUPT) {
+        flight_fail(flight, code, &fault);
+    } else if (park(flight, flight_prepare)) {
+        return;
+    } else {
+        flight_prepare(item);
+        return;
+    }
+    end_work(flight);
+}
+
+/* --- checking --- */
+
+struct progress {
+    uint64_t watermark;
+    uint32_t epoch;
+    bool is_received;
+    bool has_failed;
+    bool has_note;
+};
+
+static struct progress
+look(struct flight *flight)
+{
+    (void) pthread_mutex_lock(&flight->lock);
+    struct progress now = {
+        .watermark = flight->watermark,
+        .epoch = flight->epoch,
+        .is_received = flight->is_received,
+        .has_failed = flight->state == FLIGHT_FAILED,
+        .has_note = flight->has_note,
+    };
+
+    flight->has_note = false;
+    (void) pthread_mutex_unlock(&flight->lock);
+    return now;
+}
+
+static enum mh_code
+begin_hashing(struct flight *flight, uint32_t epoch, struct mh_fault *f)
+{
+    hash_free(flight->sha256);
+    hash_free(flight->other);
+    json_scan_free(flight->scan);
+    flight->other = NULL;
+    flight->scan = NULL;
+    flight->sha256 = hash_new(HASH_SHA256);
+    (void) pthread_mutex_lock(&flight->lock);
+    bool has_other = flight->head.declared.is_known && flight->head.declared.kind != HASH_SHA256;
+    enum hash_kind kind = flight->head.declared.kind;
+    (void) pthread_mutex_unlock(&flight->lock);
+
+    if (has_other)
+        flight->other = hash_new(kind);
+    if (flight->object->is_json)
+        flight->scan = manifest_scan_new();
+    if (!flight->sha256 || (has_other && !flight->other) ||
+        (flight->object->is_json && !flight->scan))
+        return fail(f, MH_NOMEM, 0, "out of memory for checking '%s'", flight->object->key);
+    flight->hashed = 0;
+    flight->hashed_epoch = epoch;
+    return MH_OK;
+}
+
+static enum mh_code
+fail_json(struct flight *flight, enum mh_code code, struct mh_fault *f)
+{
+    if (code == MH_NOMEM)
+        return code;
+    fault_prepend(f, "'%s' is not what it should be", flight->object->key);
+    fault_expected(f, "%s",
+                   manifest_path_must_be(flight->object->name) ? "a model's manifest" : "JSON");
+    return code == MH_TOO_LARGE ? code : MH_CORRUPT;
+}
+
+static enum mh_code
+hash_up_to(struct flight *flight, uint64_t watermark, struct mh_fault *f)
+{
+    scoped(mem_freep) char *block = mem_calloc(1, HASH_BLOCK_BYTES);
+
+    if (!block)
+        return fail(f, MH_NOMEM, 0, "out of memory for hashing");
+    while (flight->hashed < watermark) {
+        uint64_t left = watermark - flight->hashed;
+        size_t want = left < HASH_BLOCK_BYTES ? (size_t) left : HASH_BLOCK_BYTES;
+        ssize_t n = fd_pread_full(flight->part_fd, block, want, flight->hashed);
+
+        if (n <= 0) /* a cut that this look did not see: the next one does */
+            return n < 0 ? fail_errno(f, errno, "cannot read the partial file of '%s'",
+                                      flight->object->key)
+                         : MH_OK;
+        hash_add(flight->sha256, block, (size_t) n);
+        if (flight->other)
+            hash_add(flight->other, block, (size_t) n);
+        flight->hashed += (uint64_t) n;
+        enum mh_code code =
+            flight->scan ? json_scan_feed(flight->scan, block, (size_t) n, f) : MH_OK;
+
+        if (code != MH_OK)
+            return fail_json(flight, code, f);
+    }
+    return MH_OK;
+}
+
+/* Say beside the partial file what it is, so that it can be resumed. */
+static void
+write_note(struct flight *flight)
+{
+    struct partial_note note = {.synced = flight->synced};
+    struct mh_fault fault = {0};
+
+    (void) pthread_mutex_lock(&flight->lock);
+    note.url = str_dup(flight->url);
+    note.etag = str_dup(flight->head.etag);
+    note.last_modified = str_dup(flight->head.last_modified);
+    note.total = flight->total;
+    (void) pthread_mutex_unlock(&flight->lock);
+    const char *boot = store_boot_id(flight->host->store);
+    size_t n = strnlen(boot, sizeof(note.boot_id) - 1);
+
+    memcpy(note.boot_id, boot, n);
+    /* Without a note the transfer goes on; it just cannot be resumed. */
+    if (note.url &&
+        store_partial_write_note(flight->host->store, flight->partial_id, &note, &fault) != MH_OK)
+        host_tell(flight->host, MH_EVENT_WARNING, MH_IO, flight->object, &fault);
+    partial_note_done(&note);
+}
+
+static void
+sync_behind(struct flight *flight)
+{
+    if (flight->hashed < flight->synced + SYNC_EVERY || fdatasync(flight->part_fd) < 0)
+        return;
+    flight->synced = flight->hashed;
+    write_note(flight);
+}
+
+static enum mh_code
+check_digests(struct flight *flight, struct mh_fault *f)
+{
+    const struct declared *declared = &flight->head.declared;
+    uint8_t other[HASH_MAX_BYTES];
+    char hex[2 * HASH_MAX_BYTES + 1];
+    const uint8_t *found = flight->digest;
+
+    hash_end(flight->sha256, flight->digest);
+    if (!declared->is_known || flight->head.is_encoded)
+        return MH_OK;
+    if (flight->other) {
+        hash_end(flight->other, other);
+        found = other;
+    }
+    size_t n = hash_bytes(declared->kind);
+
+    if (memcmp(found, declared->digest, n) == 0)
+        return MH_OK;
+    (void) fail(f, MH_CORRUPT, 0, "'%s' differs from the hash that the upstream declares (%s)",
+                flight->object->key, declared->source);
+    hex_encode(declared->digest, n, hex);
+    fault_expected(f, "%s", hex);
+    hex_encode(found, n, hex);
+    fault_found(f, "%s", hex);
+    return MH_CORRUPT;
+}
+
+/* Put a manifest's parts into the metadata. */
+static enum mh_code
+add_parts(struct flight *flight, const struct manifest *manifest, struct mh_fault *f)
+{
+    struct meta *meta = &flight->meta;
+    const struct object *object = flight->object;
+
+    meta->format = str_dup(manifest->format->name);
+    meta->parts = mem_calloc(manifest->part_count + 1, sizeof(struct meta_part));
+    meta->group_bytes = mem_calloc(manifest->group_count + 1, sizeof(uint64_t));
+    if (!meta->format || !meta->parts || !meta->group_bytes)
+        return fail(f, MH_NOMEM, 0, "out of memory for a manifest");
+    for (size_t i = 0; i < manifest->group_count; i++)
+        meta->group_bytes[meta->group_count++] = manifest->groups[i].bytes;
+    for (size_t i = 0; i < manifest->part_count; i++) {
+        struct buf target = BUF_INIT(16384), name = BUF_INIT(16384);
+        enum mh_code code = name_join(object->target, manifest->parts[i].path, &target, f);
+
+        if (code == MH_OK)
+            code = name_from_target(buf_text(&target),
+                                    (const char *const *) object->mirror->query_ignore, &name, f);
+        struct meta_part *part = &meta->parts[i];
+
+        if (code == MH_OK) {
+            part->group = manifest->parts[i].group;
+            part->target = buf_take(&target);
+            part->name = buf_take(&name);
+            meta->part_count++;
+        }
+        buf_done(&target);
+        buf_done(&name);
+        if (code != MH_OK)
+            return code;
+        if (!part->target || !part->name)
+            return fail(f, MH_NOMEM, 0, "out of memory for a manifest");
+    }
+    return MH_OK;
+}
+
+static enum mh_code
+read_manifest(struct flight *flight, struct mh_fault *f)
+{
+    struct manifest manifest = {0};
+    bool is_manifest = false;
+    size_t n = strcspn(flight->object->target, "?#");
+    scoped(mem_freep) char *path = str_dup_n(flight->object->target, n);
+
+    if (!path)
+        return fail(f, MH_NOMEM, 0, "out of memory for a manifest");
+    enum mh_code code = json_scan_end(flight->scan, f);
+
+    if (code == MH_OK)
+        code = manifest_read(path, flight->scan, &manifest, &is_manifest, f);
+    if (code == MH_OK && is_manifest)
+        code = add_parts(flight, &manifest, f);
+    manifest_done(&manifest);
+    json_scan_free(flight->scan);
+    flight->scan = NULL;
+    return code == MH_OK ? MH_OK : fail_json(flight, code, f);
+}
+
+static enum mh_code
+fill_meta(struct flight *flight, struct mh_fault *f)
+{
+    struct meta *meta = &flight->meta;
+    const struct flight_head *head = &flight->head;
+    const struct object *object = flight->object;
+    char url[2048];
+
+    url_redact(flight->url, url, sizeof(url));
+    meta->name = str_dup(object->name);
+    meta->target = str_dup(object->target);
+    meta->url = str_dup(url);
+    meta->bytes = flight->total;
+    memcpy(meta->sha256, flight->digest, sizeof(meta->sha256));
+    meta->etag = str_dup(head->etag);
+    meta->last_modified = str_dup(head->last_modified);
+    meta->generation = str_dup(head->generation);
+    meta->content_type = str_dup(head->content_type);
+    meta->cache_control = str_dup(head->cache_control);
+    meta->fetched_at = meta->validated_at = head->answered_at;
+    meta->used_at = meta->fetched_at;
+    if (!meta->name || !meta->target || !meta->url)
+        return fail(f, MH_NOMEM, 0, "out of memory for metadata");
+    return MH_OK;
+}
+
+/* The sums that this object takes part in, and what it names itself. */
+static enum mh_code
+check_model(struct flight *flight, struct mh_fault *f)
+{
+    struct mh_host *host = flight->host;
+    struct object *object = flight->object;
+
+    (void) pthread_mutex_lock(&host->lock);
+    enum mh_code code = model_check_length_locked(object, flight->total, f);
+
+    if (code == MH_OK && flight->meta.format) {
+        code = model_learn_locked(object, &flight->meta, f);
+        if (code == MH_OK)
+            model_ensure_locked(object->model);
+    } else if (code == MH_OK) {
+        model_forget_locked(object);
+    }
+    (void) pthread_mutex_unlock(&host->lock);
+    return code;
+}
+
+/* What a 304 leaves as it is, with the validators that came with it. */
+static enum mh_code
+renew_meta(struct flight *flight, struct mh_fault *f)
+{
+    const struct flight_head *head = &flight->head;
+    enum mh_code code = meta_copy(&flight->based_on->meta, &flight->meta);
+
+    if (code != MH_OK)
+        return fail(f, code, 0, "out of memory for metadata");
+    flight->meta.validated_at = head->answered_at;
+    if (head->etag) {
+        mem_free(flight->meta.etag);
+        flight->meta.etag = str_dup(head->etag);
+    }
+    if (head->cache_control) {
+        mem_free(flight->meta.cache_control);
+        flight->meta.cache_control = str_dup(head->cache_control);
+    }
+    return MH_OK;
+}
+
+static enum mh_code
+check_all(struct flight *flight, struct mh_fault *f)
+{
+    if (flight->is_unchanged)
+        return renew_meta(flight, f);
+    enum mh_code code = check_digests(flight, f);
+
+    if (code == MH_OK && flight->object->is_json)
+        code = read_manifest(flight, f);
+    if (code == MH_OK)
+        code = fill_meta(flight, f);
+    return code == MH_OK && !flight->refresh ? check_model(flight, f) : code;
+}
+
+static void
+pass(struct flight *flight)
+{
+    bool has_passed = false;
+
+    (void) pthread_mutex_lock(&flight->lock);
+    if (flight->state == FLIGHT_CHECKING) {
+        version_etag(flight->digest, flight->etag);
+        flight_set_state_locked(flight, FLIGHT_CHECKED);
+        flight_wake_locked(flight);
+        has_passed = true;
+    }
+    (void) pthread_mutex_unlock(&flight->lock);
+    if (has_passed && flight->refresh)
+        flight_conclude(flight, NULL);
+    else if (has_passed)
+        publish_flight(flight);
+}
+
+/* Is there more to do before the work may rest? Otherwise it is not queued any more. */
+static bool
+may_rest(struct flight *flight, const struct progress *done)
+{
+    (void) pthread_mutex_lock(&flight->lock);
+    bool rests = flight->state == FLIGHT_FAILED ||
+                 (flight->watermark == done->watermark && flight->epoch == done->epoch &&
+                  flight->is_received == done->is_received && !flight->has_note);
+
+    if (rests)
+        flight->is_work_queued = false;
+    (void) pthread_mutex_unlock(&flight->lock);
+    return rests;
+}
+
+/* One look at what has arrived. Returns whether the flight is over for the work threads. */
+static bool
+check_once(struct flight *flight, struct progress *now)
+{
+    struct mh_fault fault = {0};
+    enum mh_code code = MH_OK;
+
+    *now = look(flight);
+    if (now->has_failed)
+        return false;
+    if (now->has_note)
+        write_note(flight);
+    if (!flight->sha256 || flight->hashed_epoch != now->epoch)
+        code = begin_hashing(flight, now->epoch, &fault);
+    if (code == MH_OK)
+        code = hash_up_to(flight, now->watermark, &fault);
+    if (code == MH_OK)
+        sync_behind(flight);
+    bool is_whole = now->is_received && flight->hashed == now->watermark;
+
+    if (code == MH_OK && is_whole)
+        code = check_all(flight, &fault);
+    if (code == MH_OK)
+        return is_whole;
+    if (flight->url)
+        url_redact(flight->url, fault.upstream, sizeof(fault.upstream));
+    flight_fail(flight, code, &fault);
+    return false;
+}
+
+void
+flight_check(struct work_item *item)
+{
+    struct flight *flight = flight_of(item);
+    struct progress now;
+
+    do {
+        if (check_once(flight, &now)) {
+            pass(flight);
+            end_work(flight);
+            return;
+        }
+    } while (!may_rest(flight, &now));
+    flight_conclude_if_failed(flight);
+    flight_unref(flight);
+}

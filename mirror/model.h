@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a manifest names, and the arithmetic over it. All with host->lock held. */
+#ifndef MIRROR_MODEL_H
+#define MIRROR_MODEL_H
+
+#include "host_internal.h"
+
+struct model_part {
+    struct object *object; /* counted */
+    uint32_t group;
+};
+
+struct model {
+    struct object *manifest; /* not counted: it owns the model */
+    struct model_part *parts;
+    size_t part_count;
+    uint64_t *group_bytes; /* or MANIFEST_BYTES_UNKNOWN */
+    size_t group_count;
+    bool is_complete;   /* every part had a version when last looked at, and none has gone since */
+    struct list pulled; /* struct object *, counted: published since the model was last complete;
+                           what a failing sum takes back */
+};
+
+/* Learn what a manifest names, from its metadata: the parts become objects. Replaces what was
+ * known. Returns OK, NOMEM, or CORRUPT (a part's name is the manifest's own). */
+MUST_USE enum mh_code model_learn_locked(struct object *manifest, const struct meta *meta,
+                                         struct mh_fault *f);
+void model_forget_locked(struct object *manifest);
+
+/* Begin a flight for every part that is neither cached nor arriving. */
+void model_ensure_locked(struct model *model);
+
+/* The object's length is known now (from a head, or because all of it is in). Compares the sums of
+ * all groups it is in, as far as the other lengths are known. On CORRUPT the fault says which sum
+ * is wrong, every unfinished flight of the group but the caller's own has been failed, and what the
+ * pull published has been taken back. */
+MUST_USE enum mh_code model_check_length_locked(struct object *object, uint64_t bytes,
+                                                struct mh_fault *f);
+/* The most that the object may hold by what manifests say, or UINT64_MAX. */
+uint64_t model_max_bytes_locked(const struct object *object);
+
+/* An object has a version now: find out what is complete. is_new: it was published by a pull, which
+ * may have to take it back. */
+void model_note_present_locked(struct object *object, bool is_new);
+/* An object lost its version. */
+void model_note_lost_locked(struct object *object);
+/* Take a whole model back: its manifest and its parts leave the cache. It may be gone afterwards.
+ */
+void model_take_back_locked(struct model *model);
+/* Compare the sums of a model read from disk. */
+MUST_USE enum mh_code model_check_sums_locked(struct model *model, struct mh_fault *f);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers for the app's own files, and for every path that nobody owns.
+ *
+ * files.h finds the file; what is said of it follows the same rules as for a mirror's objects. The
+ * files are being worked on while they are served, so nobody may keep them without asking again.
+ * Without a root there is one page, at "/", that says where to look.
+ *
+ * HTTP threads; may block on the disk. */
+#include "body_answer.h"
+#include "clocks.h"
+#include "fault.h"
+#include "fd.h"
+#include "files.h"
+#include "own_pages.h"
+#include "reply.h"
+#include "request.h"
+
+#include <string.h>
+
+static enum answer
+answer_found(struct request *rq, struct files_answer *found, int64_t now)
+{
+    const struct conditional_object object = {.etag = found->etag,
+                                              .modified_at = found->modified_at};
+    struct range_span span;
+    const enum body_part part = body_judge(rq, &object, found->bytes, now, &span);
+    struct reply reply = REPLY_INIT(body_status(part));
+    struct mh_fault fault;
+    enum mh_code code = MH_OK;
+
+    body_fields(&reply, part, &object, found->bytes, &span);
+    if (part == BODY_NOT_MATCHED || part == BODY_OUT_OF_RANGE)
+        return body_problem(rq, &reply, part);
+    reply_field(&reply, "Cache-Control", "no-cache");
+    if (part == BODY_NOT_MODIFIED) {
+        reply_absent(&reply, found->bytes);
+        return reply_send(rq, &reply);
+    }
+    reply_field(&reply, "Content-Type", found->content_type);
+    if (rq->is_head)
+        reply_absent(&reply, span.bytes);
+    else
+        code = body_from_fd(&reply, &found->fd, &span, &fault);
+    if (code == MH_OK)
+        return reply_send(rq, &reply);
+    reply_done(&reply);
+    /* Cut short under our hands: a client that asks again gets the file as it is then. */
+    return reply_problem(rq, 503, code == MH_CORRUPT ? MH_BUSY : code, &fault);
+}
+
+static enum answer
+answer_moved(struct request *rq, const struct files_answer *found)
+{
+    struct reply reply = REPLY_INIT(308);
+
+    reply_field(&reply, "Location", found->location);
+    reply_field(&reply, "Cache-Control", "no-cache");
+    return reply_send(rq, &reply);
+}
+
+static enum answer
+answer_without_root(struct request *rq)
+{
+    struct mh_fault fault;
+
+    if (strcmp(buf_text(&rq->path), "/") == 0)
+        return own_page_front(rq);
+    (void) fail(&fault, MH_NOT_FOUND, 0,
+                "no mirror has this path, and no directory is served at '/'; /-/ lists the "
+                "mirrors, 'modelhost serve DIR' serves a directory");
+    return reply_problem(rq, 404, MH_OK, &fault);
+}
+
+enum answer
+answer_file(struct request *rq)
+{
+    const int64_t now = clock_wall_s();
+    struct files_answer found = FILES_ANSWER_INIT;
+    struct mh_fault fault;
+    enum answer answer;
+    enum mh_code code;
+
+    if (rq->server->root_fd < 0)
+        return answer_without_root(rq);
+    code = files_open(rq->server->root_fd, &rq->target, buf_text(&rq->path), now, &found, &fault);
+    if (code != MH_OK)
+        answer = reply_problem(rq, found.status, code, &fault);
+    else if (found.status == 308)
+        answer = answer_moved(rq, &found);
+    else
+        answer = answer_found(rq, &found, now);
+    files_answer_done(&found);
+    return answer;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers for mirror paths: cached and arriving objects alike.
+ *
+ * The view says what is known; what is not known yet is waited for, and the function begins again
+ * from the top, so that it holds no state but the view and what stands in struct request. The body
+ * is the file as soon as the file has passed its checks; until then it is read behind the
+ * download's watermark, piece by piece, and the last byte comes with the verdict. A download that
+ * fails after the head was sent ends the connection: no client may take such a body for whole.
+ *
+ * HTTP threads. It waits by pausing the connection and never blocks on the network. It refuses to
+ * pass on an upstream's header fields; only the content type is looked at, where ours says
+ * nothing. */
+#include "body_answer.h"
+#include "cache_status.h"
+#include "clocks.h"
+#include "fault.h"
+#include "fd.h"
+#include "log.h"
+#include "mime.h"
+#include "reply.h"
+#include "request.h"
+
+#include <modelhost/view.h>
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+/* What an answer is made of, once the head is known. */
+struct mirror_body {
+    const struct mh_head *head;
+    uint64_t length; /* or MH_BYTES_UNKNOWN */
+    int fd;          /* of the checked file; owned; -1: read it as it arrives, or HEAD */
+};
+
+/* --- waiting --- */
+
+/* After BUSY. Returns whether to ask again at once; if not, *ret_answer is set. */
+static bool
+wait_or_give_up(struct request *rq, enum answer *ret_answer)
+{
+    if (request_is_hung_up(rq))
+        *ret_answer = ANSWER_DROP;
+    else if (request_wait(rq))
+        *ret_answer = ANSWER_WAIT;
+    else
+        return true;
+    return false;
+}
+
+/* --- the body --- */
+
+static ssize_t
+read_arriving(struct request *rq, uint64_t offset, char *buffer, size_t size)
+{
+    enum answer answer = ANSWER_DROP;
+    struct mh_fault fault;
+    size_t n = 0;
+
+    for (;;) {
+        enum mh_code code =
+            mh_view_read(rq->view, rq->first + offset, rq->end, buffer, size, &n, &fault);
+
+        if (code == MH_OK && n > 0)
+            return (ssize_t) n;
+        if (code == MH_OK)
+            return REPLY_READ_END;
+        if (code != MH_BUSY) {
+            /* The host tells of the failure itself, once for all clients. */
+            log_debug("an answer is cut: %s", fault.sentence);
+            return REPLY_READ_ERROR;
+        }
+        if (!wait_or_give_up(rq, &answer))
+            return answer == ANSWER_WAIT ? 0 : REPLY_READ_ERROR;
+    }
+}
+
+/* Get the file, where it is checked, and the length, where only the file tells it.
+ *
+ * Returns OK, BUSY (still arriving), CORRUPT (changed from outside) or a failure. */
+static enum mh_code
+get_file(struct request *rq, struct mirror_body *body, struct mh_fault *fault)
+{
+    struct stat st;
+    enum mh_code code = mh_view_open_fd(rq->view, &body->fd, fault);
+
+    if (code != MH_OK || body->length != MH_BYTES_UNKNOWN)
+        return code;
+    if (fstat(body->fd, &st) < 0)
+        return fail_errno(fault, errno, "cannot look at the cached file");
+    body->length = (uint64_t) st.st_size;
+    return MH_OK;
+}
+
+static enum mh_code
+set_body(struct request *rq, struct mirror_body *body, const struct range_span *span,
+         struct reply *reply, struct mh_fault *fault)
+{
+    if (rq->is_head) {
+        reply_absent(reply, span->bytes);
+        return MH_OK;
+    }
+    if (body->fd >= 0)
+        return body_from_fd(reply, &body->fd, span, fault);
+    rq->first = span->first;
+    rq->end = body->length == MH_BYTES_UNKNOWN ? MH_BYTES_UNKNOWN : span->first + span->bytes;
+    reply_read(reply, read_arriving, span->bytes);
+    return MH_OK;
+}
+
+/* --- the head --- */
+
+/* May an upstream's type go out as it is? It becomes a header field of ours. */
+static bool
+is_clean_type(const char *type)
+{
+    for (const char *c = type; *c != '\0'; c++) {
+        if ((unsigned char) *c < 0x20 || (unsigned char) *c > 0x7E)
+            return false;
+    }
+    return type[0] != '\0' && strchr(type, '/') != NULL;
+}
+
+static bool
+is_script_or_style(const char *type)
+{
+    return strcasestr(type, "javascript") != NULL || strncasecmp(type, "text/css", 8) == 0;
+}
+
+/* Our table first. The upstream's word counts for an extension that we do not know, and where it
+ * says that a name without one is a script: "/npm/@tensorflow/tfjs" is how pages load it. For a
+ * known shard it never counts. */
+static const char *
+type_of(const struct request *rq, const struct mh_head *head)
+{
+    const char *path = buf_text(&rq->path);
+    const char *ours = mime_find(path);
+    const char *theirs = head->content_type;
+
+    if (theirs == NULL || !is_clean_type(theirs) || mh_view_is_shard(rq->view))
+        return mime_of(path);
+    if (ours == NULL)
+        return theirs;
+    return strcmp(ours, MIME_BYTES) == 0 && is_script_or_style(theirs) ? theirs : ours;
+}
+
+/* Could a browser run it as a page of this server? */
+static bool
+is_page(const char *type)
+{
+    return strncasecmp(type, "text/html", 9) == 0 || strcasestr(type, "xml") != NULL;
+}
+
+static void
+add_fields(struct request *rq, const struct mirror_body *body, enum body_part part, int64_t now,
+           struct reply *reply)
+{
+    const struct mh_head *head = body->head;
+    const char *type = type_of(rq, head);
+
+    if (part == BODY_WHOLE || part == BODY_SPAN) {
+        reply_field(reply, "Content-Type", type);
+        reply_field(reply, "X-Content-Type-Options", "nosniff");
+        /* What a mirror brings in must not act with the rights of our own pages (/-/api/). */
+        if (is_page(type))
+            reply_field(reply, "Content-Security-Policy", "sandbox allow-scripts");
+    }
+    if (part != BODY_NOT_MATCHED && part != BODY_OUT_OF_RANGE)
+        reply_field(reply, "Cache-Control", "no-cache");
+    reply_field_printf(reply, "Age", "%u", (unsigned) cache_age_s(head->validated_at, now));
+    reply_field(reply, "X-Cache", cache_word(head->cache));
+    reply_field(reply, "Cache-Status", cache_status_value(head->cache));
+}
+
+/* Everything is known: say it. */
+static enum answer
+answer_known(struct request *rq, struct mirror_body *body)
+{
+    const int64_t now = clock_wall_s();
+    const struct conditional_object object = {.etag = body->head->etag,
+                                              .modified_at = body->head->modified_at,
+                                              .is_arriving = body->head->is_arriving};
+    struct range_span span;
+    const enum body_part part = body_judge(rq, &object, body->length, now, &span);
+    struct reply reply = REPLY_INIT(body_status(part));
+    struct mh_fault fault;
+    enum mh_code code = MH_OK;
+
+    add_fields(rq, body, part, now, &reply);
+    body_fields(&reply, part, &object, body->length, &span);
+    if (part == BODY_NOT_MATCHED || part == BODY_OUT_OF_RANGE)
+        return body_problem(rq, &reply, part);
+    if (part == BODY_NOT_MODIFIED)
+        reply_absent(&reply, body->length);
+    else
+        code = set_body(rq, body, &span, &reply, &fault);
+    if (code != MH_OK) {
+        reply_done(&reply);
+        return reply_problem(rq, code == MH_CORRUPT ? 500 : 0, code, &fault);
+    }
+    if (body->head->cache != MH_CACHE_MISS)
+        atomic_fetch_add_explicit(&rq->server->counters.hits, 1, memory_order_relaxed);
+    return reply_send(rq, &reply);
+}
+
+/* --- all of it --- */
+
+/* Must the whole file be there before anything can be said? HTTP/1.0 knows no chunks, and without
+ * them an answer of unknown length that breaks off looks whole; of an empty body there is no last
+ * byte to withhold until the checks have passed. */
+static bool
+needs_whole(const struct request *rq, const struct mirror_body *body)
+{
+    return body->head->is_arriving && ((body->length == MH_BYTES_UNKNOWN && rq->is_http10) ||
+                                       (body->length == 0 && !rq->is_head));
+}
+
+/* Have all bytes passed their checks? A read beyond every end answers when the end is known.
+ * Returns OK, BUSY or the failure. */
+static enum mh_code
+check_whole(struct request *rq, struct mh_fault *fault)
+{
+    char byte;
+    size_t n = 0;
+
+    return mh_view_read(rq->view, MH_BYTES_UNKNOWN - 1, MH_BYTES_UNKNOWN, &byte, 1, &n, fault);
+}
+
+/* One look at the view.
+ *
+ * Returns OK (*ret_answer is set), BUSY (wait for news), CORRUPT with *ret_is_stale (the view is of
+ * bytes that are gone: open another), or the failure. */
+static enum mh_code
+look(struct request *rq, enum answer *ret_answer, bool *ret_is_stale, struct mh_fault *fault)
+{
+    scoped(fd_closep) int fd = -1;
+    struct mirror_body body = {.fd = -1};
+    enum mh_code code = mh_view_head(rq->view, &body.head, fault);
+
+    if (code != MH_OK)
+        return code;
+    body.length = body.head->bytes;
+    if (needs_whole(rq, &body))
+        code = check_whole(rq, fault);
+    if (code == MH_OK && (!rq->is_head || body.length == MH_BYTES_UNKNOWN)) {
+        code = get_file(rq, &body, fault);
+        *ret_is_stale = code == MH_CORRUPT;
+        if (code == MH_BUSY)
+            code = MH_OK; /* its bytes are read as they arrive */
+    }
+    if (code == MH_OK)
+        *ret_answer = answer_known(rq, &body);
+    fd = body.fd; /* what the answer did not take is closed */
+    return code;
+}
+
+static enum mh_code
+open_view(struct request *rq, struct mh_fault *fault)
+{
+    mh_view_close(rq->view);
+    rq->view = NULL;
+    return mh_view_open(rq->server->host, rq->target.text, &rq->view, fault);
+}
+
+enum answer
+answer_mirror(struct request *rq)
+{
+    enum answer answer = ANSWER_DROP;
+    struct mh_fault fault;
+    enum mh_code code = rq->view != NULL ? MH_OK : open_view(rq, &fault);
+
+    while (code == MH_OK) {
+        bool is_stale = false;
+
+        code = look(rq, &answer, &is_stale, &fault);
+        if (code == MH_OK)
+            return answer;
+        if (code == MH_BUSY) {
+            if (!wait_or_give_up(rq, &answer))
+                return answer;
+            code = MH_OK;
+        } else if (is_stale && !rq->has_reopened) {
+            rq->has_reopened = true;
+            code = open_view(rq, &fault);
+        }
+    }
+    return reply_problem(rq, 0, code, &fault);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One request: what the client said, and what has become of it so far. */
+#ifndef SERVER_REQUEST_H
+#define SERVER_REQUEST_H
+
+#include "attrs.h"
+#include "buf.h"
+#include "httpd.h"
+#include "list.h"
+#include "route.h"
+#include "target.h"
+
+#include <modelhost/view.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct MHD_Connection;
+
+#define REQUEST_BODY_MAX ((size_t) 1 << 20)
+
+/* Where a request stands. Only request.c moves it. */
+enum request_stage {
+    REQUEST_NEW,      /* the request line has been read */
+    REQUEST_READING,  /* the head has been read; a body may follow */
+    REQUEST_ANSWERING /* routed: the route's answer function is called until it is done */
+};
+
+/* Lives from the request line to the end of the answer, on one HTTP thread; only the waiter's wake
+ * comes from others. */
+struct request {
+    struct server *server;             /* borrowed */
+    const struct listener *listener;   /* borrowed */
+    struct MHD_Connection *connection; /* borrowed */
+    enum request_stage stage;
+
+    char *raw_target; /* owned */
+    enum target_verdict target_verdict;
+    struct target target; /* where the verdict is OK */
+    struct buf path;      /* decoded, from the moment it is routed */
+    enum method method;
+    bool is_head;
+    bool has_bad_method; /* not even a name */
+    bool is_http10;
+    const struct route *route; /* NULL until it is routed */
+    struct buf body;           /* of a POST */
+    size_t body_seen;          /* bytes that came, also those that were too many */
+    struct list joined;        /* char *: header fields that came in several lines */
+
+    /* Of mirror paths: */
+    struct mh_view *view; /* owned; NULL until it is opened */
+    struct mh_waiter waiter;
+    bool has_reopened;   /* the file was changed from outside; there is no third try */
+    uint64_t first, end; /* of an arriving body: the bytes that the answer holds, end exclusive;
+                            MH_BYTES_UNKNOWN: to the object's end */
+
+    /* Of the reply: */
+    ssize_t (*read)(struct request *rq, uint64_t offset, char *buffer, size_t size);
+    uint64_t sent_bytes;   /* what the reader has handed out */
+    uint64_t queued_bytes; /* of a body that the library sends by itself */
+};
+
+/* A header field's value, several lines of it joined by ", "; NULL where there is none. Valid as
+ * long as the request. */
+const char *request_field(struct request *rq, const char *name);
+
+/* After MH_BUSY: pause until the view has news. Returns whether the connection is paused now; if
+ * not, ask the view again. */
+MUST_USE bool request_wait(struct request *rq);
+
+/* Has the client gone? The HTTP library does not see it while it waits (design §4). */
+bool request_is_hung_up(const struct request *rq);
+
+/* The numeric address at which the connection arrived; "" where it has none. */
+#define REQUEST_ADDRESS_SIZE 64
+void request_local_address(const struct request *rq, char ret[REQUEST_ADDRESS_SIZE]);
+
+/* May the process at the other end of a unix socket talk to us: is it ours, or root's? */
+bool request_is_peer_ours(const struct request *rq);
+
+#endif

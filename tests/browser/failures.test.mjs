@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What TensorFlow.js makes of an upstream that fails. The loader checks neither status nor type nor
+// hash of a shard, so an error page can become weights without a word. With modelhost between, a
+// load must reject, or the weights must be right; and when the upstream is well again, so is the
+// next load, for nothing bad was kept.
+
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { tf } from './lib/bodypix.mjs';
+import { newDirectory, startModelhost } from './lib/modelhost.mjs';
+import { startOrigin } from './lib/origin.mjs';
+
+// Weights as text, so that a script can carry them: eight float32 to a shard, two shards.
+const SHARD_BYTES = 32;
+const SHARDS = { 'first.bin': 'ABCD'.repeat(8), 'last.bin': 'EFGH'.repeat(8) };
+const PAGE = `<!DOCTYPE html><html><title>Log in</title><p>${'Please log in. '.repeat(20)}</html>`;
+const ERROR = "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>".padEnd(300);
+const POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:' + 'e'.repeat(64) + '\nsize 32\n';
+
+// The bucket's hash of the true bytes, which a body put in their place does not have.
+const TRUE_HASH = Symbol('the true hash');
+
+const REJECTS = 'rejects';
+const LOADS = 'loads';
+
+// What is wrong, with which file, how the origin answers, and what the load must do.
+const ROWS = [
+  ['nothing', null, null, LOADS],
+  ['chunked, whole', 'last.bin', { framing: 'chunked' }, LOADS],
+  ['404 with a body as long as the shard', 'last.bin', { status: 404, body: 'X'.repeat(SHARD_BYTES) }, REJECTS],
+  ['404 with a longer body', 'last.bin', { status: 404, body: ERROR }, REJECTS],
+  ['404 with a longer body, first shard', 'first.bin', { status: 404, body: ERROR }, REJECTS],
+  ['403 in XML', 'first.bin', { status: 403, body: ERROR }, REJECTS],
+  ['500 with a longer body', 'last.bin', { status: 500, body: 'X'.repeat(300) }, REJECTS],
+  ['503 with a longer body', 'first.bin', { status: 503, body: 'X'.repeat(300) }, REJECTS],
+  ['204', 'last.bin', { status: 204 }, REJECTS],
+  ['200 with a page', 'last.bin', { body: PAGE }, REJECTS],
+  ['200 with a page, first shard', 'first.bin', { body: PAGE }, REJECTS],
+  ['200 with an XML error', 'last.bin', { body: ERROR }, REJECTS],
+  ['200 with a git-lfs pointer', 'last.bin', { body: POINTER }, REJECTS],
+  ['empty', 'last.bin', { body: '' }, REJECTS],
+  ['short by one weight', 'last.bin', { body: 'EFGH'.repeat(7) }, REJECTS],
+  ['long by one weight', 'last.bin', { append: 'EFGH' }, REJECTS],
+  ['long by one weight, first shard', 'first.bin', { append: 'ABCD' }, REJECTS],
+  ['cut in the middle', 'last.bin', { cut_at: 16 }, REJECTS],
+  ['cut before the last byte', 'first.bin', { cut_at: SHARD_BYTES - 1 }, REJECTS],
+  ['reset in the middle', 'last.bin', { reset_at: 16 }, REJECTS],
+  ['chunked, without an end', 'last.bin', { framing: 'chunked', end_chunks: false }, REJECTS],
+  ['one byte flipped', 'last.bin', { flip: 5 }, REJECTS],
+  ["another shard's bytes", 'last.bin', { body: SHARDS['first.bin'], headers: TRUE_HASH }, REJECTS],
+  ['manifest 404', 'model.json', { status: 404 }, REJECTS],
+  ['manifest is a page', 'model.json', { body: PAGE }, REJECTS],
+  ['manifest is {}', 'model.json', { body: '{}' }, REJECTS],
+  ['manifest ends early', 'model.json', { cut_at: 100 }, REJECTS],
+];
+
+const suite = { cleanups: [], after: (cleanup) => suite.cleanups.unshift(cleanup) };
+let origin;
+let modelhost;
+
+function manifest() {
+  const constant = (name) => ({
+    name,
+    op: 'Const',
+    attr: { dtype: { type: 'DT_FLOAT' } },
+  });
+
+  return JSON.stringify({
+    format: 'graph-model',
+    modelTopology: { node: [constant('w')], versions: {} },
+    weightsManifest: [
+      {
+        paths: Object.keys(SHARDS),
+        weights: [{ name: 'w', shape: [16], dtype: 'float32' }],
+      },
+    ],
+  });
+}
+
+function writeModel(folder) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'model.json'), manifest());
+  for (const [name, text] of Object.entries(SHARDS)) {
+    writeFileSync(join(folder, name), text);
+  }
+}
+
+async function load(url) {
+  const model = await tf.loadGraphModel(url);
+  const values = model.weights.w[0].dataSync();
+
+  model.dispose();
+  return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('latin1');
+}
+
+before(async () => {
+  const tree = newDirectory(suite);
+
+  ROWS.forEach((_, i) => writeModel(join(tree, `tfjs-models/row${i}`)));
+  origin = await startOrigin(suite, tree);
+  modelhost = await startModelhost(suite, {
+    upstream: origin.url,
+    cache: newDirectory(suite),
+    mayWarn: true,
+  });
+});
+
+after(async () => {
+  for (const cleanup of suite.cleanups) {
+    await cleanup();
+  }
+});
+
+for (const [i, [fault, file, act, verdict]] of ROWS.entries()) {
+  test(`${fault}: ${verdict}`, async () => {
+    const path = `/tfjs-models/row${i}`;
+    const url = `${modelhost.url}${path}/model.json`;
+    const right = Object.values(SHARDS).join('');
+
+    if (file !== null) {
+      await origin.script(`${path}/${file}`, await withTrueHash(act, `${path}/${file}`));
+    }
+    if (verdict === REJECTS) {
+      await assert.rejects(load(url), 'the client took it for a model');
+      await origin.script(`${path}/${file}`);
+    }
+    assert.equal(await load(url), right);
+  });
+}
+
+// The row's act, with the headers of the file itself where the row wants them.
+async function withTrueHash(act, path) {
+  if (act.headers !== TRUE_HASH) {
+    return act;
+  }
+  const { headers } = await fetch(origin.url.slice(0, -1) + path, { method: 'HEAD' });
+
+  return {
+    ...act,
+    headers: { 'x-goog-hash': headers.get('x-goog-hash'), ETag: headers.get('etag') },
+  };
+}

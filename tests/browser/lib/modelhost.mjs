@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The real binary as a fixture: started on a port of its own with a cache directory of its own,
+// ready when it says so, and stopped by TERM. A server that exits with anything but 0, that has to
+// be killed, or that wrote to standard error what the test did not expect, fails the test.
+
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { Process } from './process.mjs';
+
+const TREE = fileURLToPath(new URL('../../..', import.meta.url));
+const BINARY = process.env.MODELHOST_BIN || join(TREE, 'build', 'modelhost');
+const READY = /^modelhost: listening on (http:\/\/\S+?)\/?$/;
+const SANITIZER = /AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:/;
+
+// Retries and remembered failures have their own tests; here every load asks the origin afresh.
+const AT_ONCE = ['--set', 'upstream.retries=0', '--set', 'upstream.negative_ttl=0s'];
+
+export function newDirectory(t) {
+  const directory = mkdtempSync(join(tmpdir(), 'modelhost-browser-'));
+
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+// Starts modelhost with the mirror tfjs-models pointing at upstream, the origin's base URL, and
+// resolves when it listens: { url, stop }, the url without a slash at the end.
+//
+// mayWarn  the test makes the upstream fail, so there may be warnings
+export async function startModelhost(t, { upstream, cache, args = [], mayWarn = false }) {
+  if (!existsSync(BINARY)) {
+    throw new Error(`no binary at '${BINARY}': build it (tools/test does), or set MODELHOST_BIN`);
+  }
+  const mirror = `mirror tfjs-models.upstream=${upstream}tfjs-models/`;
+  const common = ['serve', '-l', '127.0.0.1:0', '--cache-dir', cache, '--set', mirror, ...AT_ONCE];
+  const server = new Process(BINARY, [...common, ...args], cleanEnvironment());
+  let stopped = null;
+  const stop = () => (stopped ??= stopAndJudge(server, mayWarn));
+
+  t.after(stop);
+  return { url: await server.line(READY), stop };
+}
+
+// The user's own settings must not reach the server under test.
+function cleanEnvironment() {
+  const entries = Object.entries(process.env).filter(([key]) => !key.startsWith('MODELHOST_'));
+
+  return { ...Object.fromEntries(entries), MODELHOST_CONFIG: '/dev/null' };
+}
+
+async function stopAndJudge(server, mayWarn) {
+  const end = await server.stop();
+
+  if (end !== 0) {
+    throw new Error(`modelhost ended with ${end}:\n${server.stderr}`);
+  }
+  if (SANITIZER.test(server.stderr) || (server.stderr !== '' && !mayWarn)) {
+    throw new Error(`modelhost wrote to standard error:\n${server.stderr}`);
+  }
+}
