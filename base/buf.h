@@ -7,9 +7,9 @@
 
 #include "attrs.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdarg.h>
 
 struct buf {
     char *text; /* NULL until something is appended; use buf_text() */
@@ -21,7 +21,7 @@ struct buf {
 
 #define BUF_INIT(max_) ((struct buf){.max = (max_)})
 
-void buf_done(struct buf *buf); /* frees; the buffer may be used again */
+void buf_done(struct buf *buf);  /* frees; the buffer may be used again */
 void buf_clear(struct buf *buf); /* empties, keeps the memory and the ceiling, forgets a failure */
 void buf_add(struct buf *buf, const void *bytes, size_t n);
 void buf_add_str(struct buf *buf, const char *text);

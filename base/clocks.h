@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-uint64_t clock_mono_ms(void);  /* monotonic; for deadlines */
+uint64_t clock_mono_ms(void);   /* monotonic; for deadlines */
 uint64_t clock_coarse_ms(void); /* monotonic, coarse and cheap; for "last used" and Age */
-int64_t clock_wall_s(void);    /* seconds since the epoch */
+int64_t clock_wall_s(void);     /* seconds since the epoch */
 
 #endif

@@ -122,7 +122,8 @@ hex_decode(const char *text, uint8_t *ret, size_t n)
         if (hex_value(text[i]) < 0)
             return false;
     for (size_t i = 0; i < n; i++)
-        ret[i] = (uint8_t) (hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+        ret[i] = (uint8_t) ((unsigned) hex_value(text[2 * i]) << 4 |
+                            (unsigned) hex_value(text[2 * i + 1]));
     return true;
 }
 

@@ -57,7 +57,12 @@ json_parse(const char *text, size_t n, struct json **ret, struct mh_fault *fault
     if (code != MH_OK)
         return code;
 
-    /* A byte-order mark is passed over by cJSON too. */
+    /* cJSON passes over a byte-order mark too, but not in front of a single digit. */
+    if (n >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) {
+        text += 3;
+        n -= 3;
+    }
+
     cJSON *tree = cJSON_ParseWithLengthOpts(text, n, NULL, 0);
 
     if (tree == NULL)

@@ -3,11 +3,11 @@
  *
  * Reading is done by a scanner that takes the text in pieces of any size and keeps only what was
  * asked for, so that a 64 MiB manifest costs what its weightsManifest costs. The scanner refuses
- * what cJSON lets pass: NUL (raw or escaped), duplicate keys (after unescaping, at every level), bad
- * UTF-8 and lone surrogates, raw control bytes, leading zeros, numbers that overflow a double, text
- * after the value, more than JSON_MAX_DEPTH levels, more than JSON_MAX_KEYS members in the objects
- * that are open at once. A UTF-8 byte-order mark in front is passed over (TF.js loads such files). Only what passed the scanner is given to cJSON, which is included in
- * json.c alone. */
+ * what cJSON lets pass: NUL (raw or escaped), duplicate keys (after unescaping, at every level),
+ * bad UTF-8 and lone surrogates, raw control bytes, leading zeros, numbers that overflow a double,
+ * text after the value, more than JSON_MAX_DEPTH levels, more than JSON_MAX_KEYS members in the
+ * objects that are open at once. A UTF-8 byte-order mark in front is passed over (TF.js loads such
+ * files). Only what passed the scanner is given to cJSON, which is included in json.c alone. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -56,8 +56,8 @@ MUST_USE enum mh_code json_scan_end(struct json_scan *scan, struct mh_fault *fau
 enum json_kind json_scan_kind(const struct json_scan *scan);
 /* After json_scan_end(): length in bytes of the longest number. */
 size_t json_scan_longest_number(const struct json_scan *scan);
-/* After json_scan_end(): kind of a wanted member (JSON_NONE: absent), and its text where ret_text is
- * not NULL; borrowed from the scan. name NULL: the kept array. */
+/* After json_scan_end(): kind of a wanted member (JSON_NONE: absent), and its text where ret_text
+ * is not NULL; borrowed from the scan. name NULL: the kept array. */
 enum json_kind json_scan_member(const struct json_scan *scan, const char *name,
                                 const char **ret_text, size_t *ret_n);
 
@@ -65,9 +65,9 @@ enum json_kind json_scan_member(const struct json_scan *scan, const char *name,
 
 struct json; /* a value; borrowed from the tree that json_parse() gave */
 
-/* Read a whole text strictly; it need not be NUL-terminated. *ret is owned by the caller, json_free().
- * Returns OK, BAD_INPUT (the scanner's sentences; a number of more than 63 characters, which cJSON
- * cannot hold), TOO_LARGE (JSON_MAX_KEYS) or NOMEM. */
+/* Read a whole text strictly; it need not be NUL-terminated. *ret is owned by the caller,
+ * json_free(). Returns OK, BAD_INPUT (the scanner's sentences; a number of more than 63 characters,
+ * which cJSON cannot hold), TOO_LARGE (JSON_MAX_KEYS) or NOMEM. */
 MUST_USE enum mh_code json_parse(const char *text, size_t n, struct json **ret,
                                  struct mh_fault *fault);
 void json_free(struct json *tree); /* NULL is accepted */

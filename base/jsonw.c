@@ -219,10 +219,7 @@ jsonw_double(struct jsonw *w, const char *name, double value)
 
         if (n < 0 || (size_t) n >= sizeof(digits))
             return; /* cannot be: 17 digits, signs and an exponent are 24 characters */
-
-        double again = strtod(digits, NULL);
-
-        if (memcmp(&again, &value, sizeof(value)) == 0)
+        if (strtod(digits, NULL) == value)
             break;
     }
     begin(w, name);

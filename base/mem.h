@@ -10,7 +10,8 @@
 
 /* `count` elements of `size` bytes, zeroed. NULL also when the product overflows. */
 void *mem_calloc(size_t count, size_t size);
-/* Grow or shrink to `count` elements; what was added is not zeroed. On NULL the block is unchanged. */
+/* Grow or shrink to `count` elements; what was added is not zeroed. On NULL the block is unchanged.
+ */
 void *mem_resize(void *block, size_t count, size_t size);
 void mem_free(void *block);
 void *mem_dup(const void *bytes, size_t n);
@@ -24,11 +25,11 @@ char *str_printf(const char *format, ...) PRINTF_LIKE(1, 2);
 void mem_freep(void *variable);
 
 /* Hand a pointer over: returns it and nulls the variable. */
-#define ptr_take(variable)              \
-    __extension__({                     \
-        __typeof__(*(variable)) taken_ = *(variable); \
-        *(variable) = NULL;             \
-        taken_;                         \
+#define ptr_take(variable)                                                                         \
+    __extension__({                                                                                \
+        __typeof__(*(variable)) taken_ = *(variable);                                              \
+        *(variable) = NULL;                                                                        \
+        taken_;                                                                                    \
     })
 
 #endif

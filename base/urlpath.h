@@ -14,13 +14,14 @@
 
 enum urlpath_verdict {
     URLPATH_OK,
-    URLPATH_BAD_ESCAPE, /* '%' without two hex digits */
-    URLPATH_NUL,        /* %00 */
-    URLPATH_BACKSLASH,  /* raw or %5C */
-    URLPATH_CONTROL,    /* raw or escaped byte below 0x20, or 0x7F */
+    URLPATH_BAD_ESCAPE,  /* '%' without two hex digits */
+    URLPATH_NUL,         /* %00 */
+    URLPATH_BACKSLASH,   /* raw or %5C */
+    URLPATH_CONTROL,     /* raw or escaped byte below 0x20, or 0x7F */
     URLPATH_DOT_SEGMENT, /* "." or ".." after decoding, escaped slashes counting as slashes */
-    URLPATH_RELATIVE,   /* does not begin with '/' */
-    URLPATH_DOTFILE     /* a segment begins with '.' and is not ".well-known": fine to decode, not to serve */
+    URLPATH_RELATIVE,    /* does not begin with '/' */
+    URLPATH_DOTFILE /* a segment begins with '.' and is not ".well-known": fine to decode, not to
+                       serve */
 };
 
 /* Check and decode a path.
@@ -29,8 +30,8 @@ enum urlpath_verdict {
  * decoded if not NULL, gets the decoded path appended: every escape decoded but %2F, which becomes
  *         "%2F", and every literal '%' becomes "%25" (so that the result is unambiguous)
  *
- * Returns the first thing that is wrong, DOTFILE last of all. On a verdict other than OK and DOTFILE
- * `decoded` holds a part of the path. */
+ * Returns the first thing that is wrong, DOTFILE last of all. On a verdict other than OK and
+ * DOTFILE `decoded` holds a part of the path. */
 enum urlpath_verdict urlpath_decode(const char *path, size_t n, struct buf *decoded);
 
 /* A sentence's end for a verdict: "has a broken percent escape". */

@@ -266,6 +266,7 @@ set_options(struct fetch_transfer *t, bool is_own)
 {
     CURL *easy = t->easy;
     const struct fetch_policy *policy = t->job->policy;
+    bool is_tls = strcmp(t->parts.scheme, "https") == 0;
     const char *proxy = proxy_for(&t->parts, policy->proxy, &t->fetcher->env);
 
     curl_easy_reset(easy);
@@ -274,8 +275,11 @@ set_options(struct fetch_transfer *t, bool is_own)
     (void) curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     (void) curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void) curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    (void) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
-    (void) curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    /* In the clear there is no HTTP/2 to wait for: libcurl would hold the other transfers until the
+     * first answer says so. */
+    (void) curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                            (long) (is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    (void) curl_easy_setopt(easy, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
     (void) curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void) curl_easy_setopt(easy, CURLOPT_USERAGENT, policy->user_agent);
     (void) curl_easy_setopt(easy, CURLOPT_PROXY, proxy ? proxy : "");

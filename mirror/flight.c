@@ -224,10 +224,15 @@ flight_conclude(struct flight *flight, struct version *version)
         refresh_flight_over(flight);
         return;
     }
-    object->flight = NULL;
+    if (flight->is_detached) {
+        object->leaving--;
+        host_unpark_locked(host);
+    } else {
+        object->flight = NULL;
+    }
     if (version)
         stays = install_locked(flight, version);
-    else
+    else if (!flight->is_detached)
         object_set_failure_locked(object, flight->code, &flight->fault);
     (void) pthread_mutex_unlock(&host->lock);
 
@@ -239,6 +244,22 @@ flight_conclude(struct flight *flight, struct version *version)
         host_tell(host, MH_EVENT_FAILED, flight->code, object, &flight->fault);
     }
     flight_unref(flight);
+}
+
+bool
+flight_detach_failed_locked(struct object *object)
+{
+    struct flight *flight = object->flight;
+
+    (void) pthread_mutex_lock(&flight->lock);
+    bool has_failed = flight->state == FLIGHT_FAILED;
+    (void) pthread_mutex_unlock(&flight->lock);
+    if (!has_failed)
+        return false;
+    flight->is_detached = true;
+    object->leaving++;
+    object->flight = NULL;
+    return true;
 }
 
 /* Is what arrived still good to go on from later? */

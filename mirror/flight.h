@@ -56,6 +56,7 @@ struct flight {
     /* host->lock: */
     struct flight *next_flight;  /* host->flights */
     struct flight *next_waiting; /* host->parked, host->to_publish */
+    bool is_detached;            /* failed, and its object has another flight already */
     bool is_revoked;             /* its group's sum failed after it was checked: not to stay */
 
     pthread_mutex_t lock;
@@ -105,7 +106,8 @@ struct flight {
     /* The work thread's: */
     struct work_item work;
     struct hash *sha256;
-    struct hash *other; /* the declared digest's, unless it is a sha256 */
+    struct hash *other; /* the declared digest, unless it is a sha256 */
+    enum hash_kind other_kind;
     struct json_scan *scan;
     uint64_t hashed;
     uint32_t hashed_epoch;
@@ -128,6 +130,9 @@ void flight_unref(struct flight *flight); /* takes host->lock when it is the las
 void flight_set_state_locked(struct flight *flight, enum flight_state state);
 /* Tell whoever waits. flight->lock held. */
 void flight_wake_locked(struct flight *flight);
+/* Let a failed flight that is not concluded yet end by itself, so that its object may have another.
+ * The next one settles when this one is over. host->lock held. Returns whether it was so. */
+bool flight_detach_failed_locked(struct object *object);
 /* End it with a failure, unless it is checked or has failed already. Any thread, flight->lock not
  * held; host->lock may be held. The conclusion follows when its job and work are over. */
 void flight_fail(struct flight *flight, enum mh_code code, const struct mh_fault *fault);

@@ -108,7 +108,7 @@ verify_changed(struct flight *flight, struct meta *meta, char *place, int *ret_f
     } else {
         (void) fail(&fault, MH_CORRUPT, 0,
                     "the cached file of '%s' was changed from outside; it is fetched again",
-                    object->key);
+                    object->label);
         host_tell(flight->host, MH_EVENT_WARNING, MH_CORRUPT, object, &fault);
     }
     /* If the record cannot be written, the next open verifies again. */
@@ -197,7 +197,7 @@ prepare_partial(struct flight *flight, struct mh_fault *f)
     flight->part_fd = fd;
     if (!url || fstat(fd, &st) < 0)
         return fail(f, MH_IO, errno, "cannot look at the partial file of '%s'",
-                    flight->object->key);
+                    flight->object->label);
     if (st.st_size > 0 &&
         store_partial_read_note(store, flight->partial_id, &note, NULL) == MH_OK) {
         bool is_same_boot = strcmp(note.boot_id, store_boot_id(store)) == 0;
@@ -214,7 +214,7 @@ prepare_partial(struct flight *flight, struct mh_fault *f)
         partial_note_done(&note);
     }
     if (ftruncate(fd, (off_t) flight->kept) < 0)
-        return fail_errno(f, errno, "cannot cut the partial file of '%s'", flight->object->key);
+        return fail_errno(f, errno, "cannot cut the partial file of '%s'", flight->object->label);
     return MH_OK;
 }
 
@@ -233,7 +233,7 @@ flight_prepare(struct work_item *item)
     if (flight->host->is_offline) {
         code = fail(&fault, MH_UNREACHABLE, 0,
                     "'%s' is not in the cache, and this server is offline (offline = on)",
-                    flight->object->key);
+                    flight->object->label);
         scoped(mem_freep) char *url = mirror_url(flight->object->mirror, 0, flight->object->target);
 
         if (url)
@@ -241,11 +241,14 @@ flight_prepare(struct work_item *item)
     } else {
         code = prepare_partial(flight, &fault);
     }
-    if (code == MH_OK)
-        flight_ask(flight);
-    else
+    if (code != MH_OK) {
         flight_fail(flight, code, &fault);
-    end_work(flight);
+        end_work(flight);
+        return;
+    }
+    flight_ask(flight);
+    /* The answer may be in already, and found this work queued still: rest only as work rests. */
+    flight_check(item);
 }
 
 /* Wait without a thread: for the index to be whole (only then is it known which manifests name a
@@ -301,6 +304,7 @@ flight_settle(struct work_item *item)
 struct progress {
     uint64_t watermark;
     uint32_t epoch;
+    bool has_head;
     bool is_received;
     bool has_failed;
     bool has_note;
@@ -313,6 +317,7 @@ look(struct flight *flight)
     struct progress now = {
         .watermark = flight->watermark,
         .epoch = flight->epoch,
+        .has_head = flight->state >= FLIGHT_ARRIVING,
         .is_received = flight->is_received,
         .has_failed = flight->state == FLIGHT_FAILED,
         .has_note = flight->has_note,
@@ -339,11 +344,12 @@ begin_hashing(struct flight *flight, uint32_t epoch, struct mh_fault *f)
 
     if (has_other)
         flight->other = hash_new(kind);
+    flight->other_kind = kind;
     if (flight->object->is_json)
         flight->scan = manifest_scan_new();
     if (!flight->sha256 || (has_other && !flight->other) ||
         (flight->object->is_json && !flight->scan))
-        return fail(f, MH_NOMEM, 0, "out of memory for checking '%s'", flight->object->key);
+        return fail(f, MH_NOMEM, 0, "out of memory for checking '%s'", flight->object->label);
     flight->hashed = 0;
     flight->hashed_epoch = epoch;
     return MH_OK;
@@ -354,7 +360,7 @@ fail_json(struct flight *flight, enum mh_code code, struct mh_fault *f)
 {
     if (code == MH_NOMEM)
         return code;
-    fault_prepend(f, "'%s' is not what it should be", flight->object->key);
+    fault_prepend(f, "'%s' is not what it should be", flight->object->label);
     fault_expected(f, "%s",
                    manifest_path_must_be(flight->object->name) ? "a model's manifest" : "JSON");
     return code == MH_TOO_LARGE ? code : MH_CORRUPT;
@@ -374,7 +380,7 @@ hash_up_to(struct flight *flight, uint64_t watermark, struct mh_fault *f)
 
         if (n <= 0) /* a cut that this look did not see: the next one does */
             return n < 0 ? fail_errno(f, errno, "cannot read the partial file of '%s'",
-                                      flight->object->key)
+                                      flight->object->label)
                          : MH_OK;
         hash_add(flight->sha256, block, (size_t) n);
         if (flight->other)
@@ -433,7 +439,7 @@ check_digests(struct flight *flight, struct mh_fault *f)
     hash_end(flight->sha256, flight->digest);
     if (!declared->is_known || flight->head.is_encoded)
         return MH_OK;
-    if (flight->other) {
+    if (declared->kind != HASH_SHA256) {
         hash_end(flight->other, other);
         found = other;
     }
@@ -442,7 +448,7 @@ check_digests(struct flight *flight, struct mh_fault *f)
     if (memcmp(found, declared->digest, n) == 0)
         return MH_OK;
     (void) fail(f, MH_CORRUPT, 0, "'%s' differs from the hash that the upstream declares (%s)",
-                flight->object->key, declared->source);
+                flight->object->label, declared->source);
     hex_encode(declared->digest, n, hex);
     fault_expected(f, "%s", hex);
     hex_encode(found, n, hex);
@@ -619,12 +625,24 @@ may_rest(struct flight *flight, const struct progress *done)
     (void) pthread_mutex_lock(&flight->lock);
     bool rests = flight->state == FLIGHT_FAILED ||
                  (flight->watermark == done->watermark && flight->epoch == done->epoch &&
-                  flight->is_received == done->is_received && !flight->has_note);
+                  flight->is_received == done->is_received && !flight->has_note &&
+                  (flight->state >= FLIGHT_ARRIVING) == done->has_head);
 
     if (rests)
         flight->is_work_queued = false;
     (void) pthread_mutex_unlock(&flight->lock);
     return rests;
+}
+
+/* Did an attempt's head declare another digest than the one that is being computed? */
+static bool
+lacks_digest(struct flight *flight)
+{
+    (void) pthread_mutex_lock(&flight->lock);
+    bool wants = flight->head.declared.is_known && flight->head.declared.kind != HASH_SHA256;
+    bool lacks = wants && (!flight->other || flight->other_kind != flight->head.declared.kind);
+    (void) pthread_mutex_unlock(&flight->lock);
+    return lacks;
 }
 
 /* One look at what has arrived. Returns whether the flight is over for the work threads. */
@@ -635,11 +653,11 @@ check_once(struct flight *flight, struct progress *now)
     enum mh_code code = MH_OK;
 
     *now = look(flight);
-    if (now->has_failed)
+    if (now->has_failed || !now->has_head)
         return false;
     if (now->has_note)
         write_note(flight);
-    if (!flight->sha256 || flight->hashed_epoch != now->epoch)
+    if (!flight->sha256 || flight->hashed_epoch != now->epoch || lacks_digest(flight))
         code = begin_hashing(flight, now->epoch, &fault);
     if (code == MH_OK)
         code = hash_up_to(flight, now->watermark, &fault);

@@ -151,7 +151,7 @@ cut_at(struct flight *flight, uint64_t keep, struct mh_fault *f)
     flight_wake_locked(flight);
     (void) pthread_mutex_unlock(&flight->lock);
     if (ftruncate(flight->part_fd, (off_t) keep) < 0)
-        return fail_errno(f, errno, "cannot cut the partial file of '%s'", flight->object->key);
+        return fail_errno(f, errno, "cannot cut the partial file of '%s'", flight->object->label);
     return MH_OK;
 }
 
@@ -180,10 +180,10 @@ fail_status(struct flight *flight, long status, struct mh_fault *f)
     if (code == MH_OK) /* a 206 or 304 to a plain request */
         code = MH_UPSTREAM;
     if (code == MH_NOT_FOUND)
-        (void) fail(f, code, (int) status, "the upstream has no '%s'", flight->object->key);
+        (void) fail(f, code, (int) status, "the upstream has no '%s'", flight->object->label);
     else
         (void) fail(f, code, (int) status, "the upstream answered %ld for '%s'", status,
-                    flight->object->key);
+                    flight->object->label);
     fault_expected(f, "status 200");
     fault_found(f, "status %ld", status);
     return code;
@@ -261,7 +261,7 @@ check_ceiling(const struct flight *flight, uint64_t bytes, struct mh_fault *f)
     if (bytes == MH_BYTES_UNKNOWN || bytes <= max)
         return MH_OK;
     (void) fail(f, MH_TOO_LARGE, 0, "'%s' is larger than JSON may be here (json_max)",
-                flight->object->key);
+                flight->object->label);
     fault_expected(f, "at most %" PRIu64 " bytes", max);
     fault_found(f, "%" PRIu64 " bytes", bytes);
     return MH_TOO_LARGE;
@@ -384,7 +384,7 @@ compare(struct flight *flight, const char *bytes, size_t n, uint64_t offset, siz
 
         if (got != (ssize_t) piece)
             return fail_errno(f, got < 0 ? errno : EIO, "cannot read the partial file of '%s'",
-                              flight->object->key);
+                              flight->object->label);
         for (size_t i = 0; i < piece; i++, same++)
             if (old[i] != bytes[same]) {
                 *ret_same = same;
@@ -421,7 +421,7 @@ sniff_body(struct flight *flight, struct mh_fault *f)
     ssize_t n = fd_pread_full(flight->part_fd, first, sizeof(first), 0);
 
     if (n < 0)
-        return fail_errno(f, errno, "cannot read the partial file of '%s'", object->key);
+        return fail_errno(f, errno, "cannot read the partial file of '%s'", object->label);
     (void) pthread_mutex_lock(&flight->host->lock);
     bool is_shard = object->named_by.count > 0;
     (void) pthread_mutex_unlock(&flight->host->lock);
@@ -434,7 +434,7 @@ sniff_body(struct flight *flight, struct mh_fault *f)
 
     if (verdict != SNIFF_FINE) {
         (void) fail(f, MH_CORRUPT, 0, "the upstream sent %s in place of '%s'", sniff_text(verdict),
-                    object->key);
+                    object->label);
         fault_expected(f, "%s", object->is_json ? "JSON" : is_shard ? "weights" : "the file");
         fault_found(f, "%s", sniff_text(verdict));
         return MH_CORRUPT;
@@ -453,7 +453,7 @@ check_overrun(struct flight *flight, uint64_t end, struct mh_fault *f)
 
     if (code != MH_OK || end <= max)
         return code;
-    (void) fail(f, MH_CORRUPT, 0, "'%s' is longer than it should be", flight->object->key);
+    (void) fail(f, MH_CORRUPT, 0, "'%s' is longer than it should be", flight->object->label);
     fault_expected(f, "%" PRIu64 " bytes", max);
     fault_found(f, "at least %" PRIu64 " bytes", end);
     return MH_CORRUPT;
@@ -473,7 +473,7 @@ on_body(struct fetch_job *job, const void *bytes_, size_t n, struct mh_fault *f)
         return code;
     code = fd_pwrite_all(flight->part_fd, bytes, n, flight->write_at, f);
     if (code != MH_OK) {
-        fault_prepend(f, "'%s' cannot be kept", flight->object->key);
+        fault_prepend(f, "'%s' cannot be kept", flight->object->label);
         return code;
     }
     flight->write_at += n;
@@ -514,7 +514,7 @@ check_received(struct flight *flight, struct mh_fault *f)
             return code;
     }
     if (flight->total != MH_BYTES_UNKNOWN && flight->watermark != flight->total) {
-        (void) fail(f, MH_UPSTREAM, 0, "'%s' ended too early", flight->object->key);
+        (void) fail(f, MH_UPSTREAM, 0, "'%s' ended too early", flight->object->label);
         fault_expected(f, "%" PRIu64 " bytes", flight->total);
         fault_found(f, "%" PRIu64 " bytes", flight->watermark);
         return MH_UPSTREAM;

@@ -50,9 +50,8 @@ host_tell(struct mh_host *host, enum mh_event_kind kind, enum mh_code code,
 {
     if (!host->on_event)
         return;
-    scoped(mem_freep) char *path = object ? object_path(object) : NULL;
     const struct mh_event event = {
-        .kind = kind, .code = code, .path = path ? path : "", .fault = fault};
+        .kind = kind, .code = code, .path = object ? object->label : "", .fault = fault};
 
     host->on_event(host->event_arg, &event);
 }

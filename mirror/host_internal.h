@@ -49,6 +49,7 @@ struct object {
     char *key;        /* "<mirror>/<name>" */
     const char *name; /* the part of key after the mirror */
     char *target;     /* raw target below the mirror: what is asked upstream */
+    char *label;      /* local path without the query, for people: a query may hold a token */
     bool is_json;     /* its path ends in ".json": checked whole before the head is given out */
 
     _Atomic(struct version *) current; /* changes under host->lock only; compared without */
@@ -61,6 +62,7 @@ struct object {
     struct model *model;        /* if it is a manifest */
     struct list named_by;       /* struct model *: those that name it */
     struct failure *failure;    /* of the last flight; NULL after a success */
+    uint64_t seen_bytes;     /* length as last seen since its manifest was, for sums; or unknown */
     unsigned views;             /* open now */
     struct refresh *refresh;    /* the one that it is part of */
     uint64_t refresh_failed_ms; /* when its last refresh failed, monotonic; 0: it did not */

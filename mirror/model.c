@@ -11,6 +11,7 @@
  * metadata. */
 #include "model.h"
 
+#include "clocks.h"
 #include "fault.h"
 #include "flight.h"
 #include "manifest.h"
@@ -18,6 +19,8 @@
 
 #include <inttypes.h>
 #include <string.h>
+
+#define FORGET_AFTER_MS (10u * 60 * 1000)
 
 static void
 clear_pulled(struct model *model)
@@ -61,6 +64,16 @@ model_forget_locked(struct object *manifest)
         model_free(model);
 }
 
+void
+model_forget_old_locked(struct object *manifest)
+{
+    const struct model *model = manifest->model;
+
+    if (model && model->lost_ms && !manifest->flight &&
+        clock_mono_ms() - model->lost_ms > FORGET_AFTER_MS)
+        model_forget_locked(manifest);
+}
+
 static bool
 is_named_by(const struct object *object, const struct model *model)
 {
@@ -80,7 +93,7 @@ add_part(struct model *model, const struct meta_part *part, struct mh_fault *f)
     if (!object)
         return fail(f, MH_NOMEM, 0, "out of memory for a model of %zu parts", model->part_count);
     if (object == manifest)
-        return fail(f, MH_CORRUPT, 0, "the manifest '%s' names itself as a shard", manifest->key);
+        return fail(f, MH_CORRUPT, 0, "the manifest '%s' names itself as a shard", manifest->label);
     model->parts[model->part_count++] =
         (struct model_part){.object = object_ref_locked(object), .group = part->group};
     if (!is_named_by(object, model) && !list_add(&object->named_by, model))
@@ -125,6 +138,8 @@ model_learn_locked(struct object *manifest, const struct meta *meta, struct mh_f
             return code;
         }
     }
+    for (size_t i = 0; i < model->part_count; i++)
+        model->parts[i].object->seen_bytes = MANIFEST_BYTES_UNKNOWN;
     model_forget_locked(manifest);
     manifest->model = model;
     model->is_complete = compute_complete(model);
@@ -156,11 +171,15 @@ known_bytes(const struct object *object)
 
     if (version)
         return version->meta.bytes;
+    /* What an earlier transfer of the same load had: without it, shards that are asked for one
+     * after another would each pass, and a wrong sum would never be seen. */
     if (!object->flight)
-        return bytes;
+        return object->seen_bytes;
     (void) pthread_mutex_lock(&object->flight->lock);
     if (object->flight->state >= FLIGHT_ARRIVING && object->flight->state <= FLIGHT_CHECKED)
         bytes = object->flight->total;
+    else
+        bytes = object->seen_bytes;
     (void) pthread_mutex_unlock(&object->flight->lock);
     return bytes;
 }
@@ -206,12 +225,12 @@ check_group(const struct model *model, uint32_t group, const struct object *obje
         return MH_OK;
     if (sum.parts == 1)
         (void) fail(f, MH_CORRUPT, 0, "'%s' has a wrong length by its manifest '%s'",
-                    object ? object->key : model->manifest->key, model->manifest->key);
+                    object ? object->label : model->manifest->label, model->manifest->label);
     else
         (void) fail(f, MH_CORRUPT, 0,
                     "the %zu shards of weight group %u of '%s' have a wrong length together%s%s%s",
-                    sum.parts, group + 1, model->manifest->key, object ? " (last seen: '" : "",
-                    object ? object->key : "", object ? "')" : "");
+                    sum.parts, group + 1, model->manifest->label, object ? " (last seen: '" : "",
+                    object ? object->label : "", object ? "')" : "");
     fault_expected(f, "%" PRIu64 " bytes", wanted);
     fault_found(f, "%s%" PRIu64 " bytes", sum.is_whole ? "" : "at least ", sum.bytes);
     return MH_CORRUPT;
@@ -268,6 +287,7 @@ check_in_model(struct model *model, struct object *object, uint64_t bytes, uint3
 enum mh_code
 model_check_length_locked(struct object *object, uint64_t bytes, struct mh_fault *f)
 {
+    object->seen_bytes = bytes;
     for (size_t i = 0; i < object->named_by.count; i++) {
         struct model *model = object->named_by.items[i];
         struct mh_fault fault = {0};
@@ -314,8 +334,10 @@ note_present(struct model *model, struct object *object, bool is_new)
 void
 model_note_present_locked(struct object *object, bool is_new)
 {
-    if (object->model)
+    if (object->model) {
+        object->model->lost_ms = 0;
         note_present(object->model, object, is_new);
+    }
     for (size_t i = 0; i < object->named_by.count; i++)
         note_present(object->named_by.items[i], object, is_new);
 }
@@ -323,8 +345,10 @@ model_note_present_locked(struct object *object, bool is_new)
 void
 model_note_lost_locked(struct object *object)
 {
-    if (object->model)
+    if (object->model) {
         object->model->is_complete = false;
+        object->model->lost_ms = clock_mono_ms();
+    }
     for (size_t i = 0; i < object->named_by.count; i++)
         ((struct model *) object->named_by.items[i])->is_complete = false;
 }

@@ -16,6 +16,7 @@ struct model {
     size_t part_count;
     uint64_t *group_bytes; /* or MANIFEST_BYTES_UNKNOWN */
     size_t group_count;
+    uint64_t lost_ms;   /* since when its manifest is not cached, monotonic; 0: it is, or arrives */
     bool is_complete;   /* every part had a version when last looked at, and none has gone since */
     struct list pulled; /* struct object *, counted: published since the model was last complete;
                            what a failing sum takes back */
@@ -26,6 +27,8 @@ struct model {
 MUST_USE enum mh_code model_learn_locked(struct object *manifest, const struct meta *meta,
                                          struct mh_fault *f);
 void model_forget_locked(struct object *manifest);
+/* Forget a model whose manifest left the cache so long ago that no client can still be loading it. */
+void model_forget_old_locked(struct object *manifest);
 
 /* Begin a flight for every part that is neither cached nor arriving. */
 void model_ensure_locked(struct model *model);

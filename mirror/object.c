@@ -12,6 +12,8 @@
 #include "mem.h"
 #include "model.h"
 
+#include <modelhost/view.h>
+
 #include <string.h>
 
 #define OBJECT_MAX_FAILED 20000
@@ -20,6 +22,14 @@ static char *
 make_key(const struct mirror *mirror, const char *name)
 {
     return str_printf("%s/%s", mirror->name, name);
+}
+
+static char *
+make_label(const struct mirror *mirror, const char *target)
+{
+    int n = (int) strcspn(target, "?#");
+
+    return str_printf("%s%.*s", mirror->path, n, target);
 }
 
 static bool
@@ -39,6 +49,7 @@ object_free(struct object *object)
     mem_free(object->failure);
     mem_free(object->key);
     mem_free(object->target);
+    mem_free(object->label);
     mem_free(object);
 }
 
@@ -68,8 +79,10 @@ object_get_locked(struct mh_host *host, const struct mirror *mirror, const char 
     object->name = object->key + strlen(mirror->name) + 1;
     object->target = str_dup(target);
     object->is_json = target_is_json(target);
+    object->label = make_label(mirror, target);
     object->named_by = LIST_INIT(0);
-    if (!object->target || !map_set(host->index, object->key, object)) {
+    object->seen_bytes = MH_BYTES_UNKNOWN;
+    if (!object->target || !object->label || !map_set(host->index, object->key, object)) {
         object_free(object);
         return NULL;
     }
@@ -88,6 +101,7 @@ object_sweep_locked(struct object *object)
 {
     struct mh_host *host = object->host;
 
+    model_forget_old_locked(object);
     if (object->refs > 0 || object->flight || object->model ||
         atomic_load_explicit(&object->current, memory_order_relaxed))
         return;

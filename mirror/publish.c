@@ -174,9 +174,8 @@ publish_take_back_locked(struct mh_host *host, struct object *const *objects, si
 
         if (!version)
             continue;
+        /* What its manifest says stays known: a client that has it will ask for the shards. */
         object_set_version_locked(object, NULL);
-        if (object->model && !object->flight)
-            model_forget_locked(object);
         if (!job) {
             version_unref(version);
             continue;

@@ -215,7 +215,7 @@ add_parts(struct refresh *refresh, const struct object *manifest, const struct m
             object_sweep_locked(part);
         fail_refresh(refresh,
                      fail(&fault, MH_BUSY, 0, "'%s', which the new '%s' names, is in use elsewhere",
-                          meta->parts[i].name, manifest->key),
+                          meta->parts[i].name, manifest->label),
                      &fault);
     }
 }
@@ -285,11 +285,11 @@ check_manifest(const struct refresh *refresh, const struct refresh_file *manifes
 
         if (!bytes_of(refresh, manifest->object->mirror, meta->parts[i].name, &bytes))
             code = fail(f, MH_NOT_FOUND, 0, "the upstream has '%s' no more, which '%s' names",
-                        meta->parts[i].name, manifest->object->key);
+                        meta->parts[i].name, manifest->object->label);
         else if (__builtin_add_overflow(sums[meta->parts[i].group], bytes,
                                         &sums[meta->parts[i].group]))
             code = fail(f, MH_CORRUPT, 0, "the shards of '%s' are absurdly large",
-                        manifest->object->key);
+                        manifest->object->label);
     }
     for (size_t g = 0; code == MH_OK && g < meta->group_count; g++) {
         if (meta->group_bytes[g] == MANIFEST_BYTES_UNKNOWN || sums[g] == meta->group_bytes[g])
@@ -297,7 +297,7 @@ check_manifest(const struct refresh *refresh, const struct refresh_file *manifes
         code = fail(f, MH_CORRUPT, 0,
                     "the new shards of weight group %zu of '%s' have a wrong "
                     "length together",
-                    g + 1, manifest->object->key);
+                    g + 1, manifest->object->label);
         fault_expected(f, "%" PRIu64 " bytes", meta->group_bytes[g]);
         fault_found(f, "%" PRIu64 " bytes", sums[g]);
     }

@@ -235,7 +235,12 @@ mh_models_list(struct mh_host *host, struct mh_model **ret_models, size_t *ret_n
         if (!is_a_model(map_value(e)))
             continue;
         code = tell_locked(map_value(e), &models[n], fault);
-        n += code == MH_OK;
+        if (code != MH_OK)
+            break;
+        if (models[n].files_present > 0 || models[n].state == MH_MODEL_ARRIVING)
+            n++;
+        else /* known, but nothing of it is here */
+            mh_model_done(&models[n]);
     }
     (void) pthread_mutex_unlock(&host->lock);
     if (code != MH_OK) {

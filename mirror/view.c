@@ -92,6 +92,8 @@ attach_locked(struct mh_view *view, struct mh_fault *f)
         view->cache = freshen_locked(view);
         return MH_OK;
     }
+    if (object->flight)
+        (void) flight_detach_failed_locked(object);
     if (!object->flight && failure) {
         view->failed = failure->code;
         view->fault = mem_dup(&failure->fault, sizeof(failure->fault));
@@ -319,7 +321,7 @@ static enum mh_code
 fail_changed(const struct mh_view *view, struct mh_fault *f)
 {
     return fail(f, MH_UPSTREAM, 0, "'%s' changed at the upstream while it was being sent",
-                view->object->key);
+                view->object->label);
 }
 
 /* May [offset, *n) be read now? flight->lock not held. */
@@ -364,9 +366,9 @@ read_at(const struct mh_view *view, int fd, uint64_t offset, void *buffer, size_
     ssize_t got = n > 0 ? fd_pread_full(fd, buffer, n, offset) : 0;
 
     if (got < 0)
-        return fail_errno(f, errno, "cannot read '%s'", view->object->key);
+        return fail_errno(f, errno, "cannot read '%s'", view->object->label);
     if ((size_t) got != n)
-        return fail(f, MH_IO, 0, "the file of '%s' was cut short from outside", view->object->key);
+        return fail(f, MH_IO, 0, "the file of '%s' was cut short from outside", view->object->label);
     *ret_n = n;
     return MH_OK;
 }
@@ -418,15 +420,23 @@ forget_version(struct mh_view *view)
 static enum mh_code
 dup_part_fd(struct mh_view *view, int *ret_fd, struct mh_fault *f)
 {
-    (void) pthread_mutex_lock(&view->flight->lock);
-    bool is_checked = view->flight->state == FLIGHT_CHECKED;
-    (void) pthread_mutex_unlock(&view->flight->lock);
-    if (!is_checked)
-        return MH_BUSY;
-    int fd = fcntl(view->flight->part_fd, F_DUPFD_CLOEXEC, 0);
+    struct flight *flight = view->flight;
+    enum mh_code code = MH_OK;
+
+    (void) pthread_mutex_lock(&flight->lock);
+    if (flight->state == FLIGHT_FAILED) {
+        code = give_failure(flight->code, &flight->fault, f);
+    } else if (flight->state != FLIGHT_CHECKED) {
+        view->news = flight->news;
+        code = MH_BUSY;
+    }
+    (void) pthread_mutex_unlock(&flight->lock);
+    if (code != MH_OK)
+        return code;
+    int fd = fcntl(flight->part_fd, F_DUPFD_CLOEXEC, 0);
 
     if (fd < 0)
-        return fail_errno(f, errno, "cannot open '%s'", view->object->key);
+        return fail_errno(f, errno, "cannot open '%s'", view->object->label);
     *ret_fd = fd;
     return MH_OK;
 }
@@ -442,7 +452,7 @@ mh_view_open_fd(struct mh_view *view, int *ret_fd, struct mh_fault *fault)
 
     if (code == MH_NOT_FOUND || code == MH_CORRUPT) {
         forget_version(view);
-        return MH_CORRUPT;
+        return MH_NOT_FOUND;
     }
     return code;
 }

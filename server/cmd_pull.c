@@ -60,10 +60,12 @@ tell(const struct invocation *invocation, const struct pull_job *job)
 }
 
 static int
-pull_jobs(const struct invocation *invocation, struct puller *puller, struct pull_job *jobs)
+pull_jobs(const struct invocation *invocation, const struct settings *settings,
+          struct puller *puller, struct pull_job *jobs)
 {
     struct progress progress;
-    struct pull pull = {puller, jobs, invocation->word_count, &progress};
+    struct pull pull = {puller, jobs, invocation->word_count, &progress,
+                        pull_patience_ms(settings)};
     struct pull_job *job;
     int status = 0;
 
@@ -97,7 +99,7 @@ pull_into_cache(const struct invocation *invocation, const struct settings *sett
         jobs[i].what = invocation->words[i];
     code = open_puller(&puller, settings, &fault);
     if (code == MH_OK) {
-        status = pull_jobs(invocation, &puller, jobs);
+        status = pull_jobs(invocation, settings, &puller, jobs);
         puller.close(&puller);
     } else {
         log_error("%s", fault.sentence);

@@ -230,7 +230,7 @@ check_whole(struct request *rq, struct mh_fault *fault)
 
 /* One look at the view.
  *
- * Returns OK (*ret_answer is set), BUSY (wait for news), CORRUPT with *ret_is_stale (the view is of
+ * Returns OK (*ret_answer is set), BUSY (wait for news), NOT_FOUND with *ret_is_stale (the view is of
  * bytes that are gone: open another), or the failure. */
 static enum mh_code
 look(struct request *rq, enum answer *ret_answer, bool *ret_is_stale, struct mh_fault *fault)
@@ -246,7 +246,7 @@ look(struct request *rq, enum answer *ret_answer, bool *ret_is_stale, struct mh_
         code = check_whole(rq, fault);
     if (code == MH_OK && (!rq->is_head || body.length == MH_BYTES_UNKNOWN)) {
         code = get_file(rq, &body, fault);
-        *ret_is_stale = code == MH_CORRUPT;
+        *ret_is_stale = code == MH_NOT_FOUND;
         if (code == MH_BUSY)
             code = MH_OK; /* its bytes are read as they arrive */
     }

@@ -24,8 +24,9 @@
 #include <string.h>
 #include <time.h>
 
-#define POLL_MS 100
-#define IDLE_MS 30000
+#define POLL_MS   100
+#define IDLE_MS   30000
+#define MARGIN_MS 60000 /* for pauses between attempts */
 
 static volatile sig_atomic_t caught;
 
@@ -105,9 +106,43 @@ note_idle(struct pull_job *job, uint64_t now_ms)
                          job->path));
 }
 
-static void
-take_model(struct pull_job *job, struct mh_model *model, uint64_t now_ms)
+static uint64_t
+transfer_ms(const struct settings_transfer *transfer)
 {
+    return (transfer->retries + 1) * (transfer->connect_timeout_ms +
+                                      transfer->first_byte_timeout_ms + transfer->stall_timeout_ms);
+}
+
+uint64_t
+pull_patience_ms(const struct settings *settings)
+{
+    uint64_t longest = transfer_ms(&settings->transfer);
+
+    for (size_t i = 0; i < settings->mirror_count; i++) {
+        uint64_t ms = transfer_ms(&settings->mirrors[i].transfer);
+
+        longest = ms > longest ? ms : longest;
+    }
+    return longest + MARGIN_MS;
+}
+
+static void
+note_arriving(struct pull_job *job, bool has_moved, uint64_t patience_ms, uint64_t now_ms)
+{
+    job->idle_since_ms = 0;
+    if (has_moved)
+        job->moved_ms = now_ms;
+    else if (now_ms - job->moved_ms > patience_ms)
+        finish(job, fail(&job->fault, MH_TIMEOUT, 0,
+                         "nothing of '%s' has arrived for %ju s; pull it again", job->path,
+                         (uintmax_t) (patience_ms / 1000)));
+}
+
+static void
+take_model(struct pull_job *job, struct mh_model *model, uint64_t patience_ms, uint64_t now_ms)
+{
+    bool has_moved = !job->has_model || model->bytes_present != job->model.bytes_present;
+
     if (job->has_model)
         mh_model_done(&job->model);
     job->model = *model;
@@ -117,7 +152,7 @@ take_model(struct pull_job *job, struct mh_model *model, uint64_t now_ms)
         finish(job, MH_OK);
         break;
     case MH_MODEL_ARRIVING:
-        job->idle_since_ms = 0;
+        note_arriving(job, has_moved, patience_ms, now_ms);
         break;
     case MH_MODEL_INCOMPLETE:
     case MH_MODEL_CORRUPT:
@@ -132,16 +167,21 @@ take_model(struct pull_job *job, struct mh_model *model, uint64_t now_ms)
 }
 
 static void
-look(struct puller *puller, struct pull_job *job, uint64_t now_ms)
+look(const struct pull *pull, struct pull_job *job, uint64_t now_ms)
 {
     struct mh_model model = {0};
     struct mh_fault fault = {0};
-    enum mh_code code = puller->look(puller, job->path, &model, &fault);
+    enum mh_code code = pull->puller->look(pull->puller, job->path, &model, &fault);
 
     if (code == MH_OK) {
-        take_model(job, &model, now_ms);
-    } else if (code == MH_BUSY || code == MH_NOT_FOUND) {
+        take_model(job, &model, pull->patience_ms, now_ms);
+    } else if (code == MH_BUSY) {
         note_idle(job, now_ms);
+    } else if (code == MH_NOT_FOUND) {
+        /* It was begun, so it was there: only a failed check takes a model back without a trace. */
+        finish(job,
+               fail(&job->fault, MH_CORRUPT, 0,
+                    "'%s' failed a check and was taken back, or was removed meanwhile", job->path));
     } else {
         job->fault = fault;
         finish(job, code);
@@ -194,7 +234,7 @@ look_at_all(struct pull *pull)
 
     for (size_t i = 0; i < pull->job_count; i++) {
         if (!pull->jobs[i].is_finished)
-            look(pull->puller, &pull->jobs[i], now_ms);
+            look(pull, &pull->jobs[i], now_ms);
         is_waiting = is_waiting || !pull->jobs[i].is_finished;
     }
     return is_waiting;

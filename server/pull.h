@@ -45,6 +45,7 @@ struct pull_job {
     bool has_model;
     bool is_finished;
     bool is_told;           /* pull_next() has given it out */
+    uint64_t moved_ms;      /* when bytes_present last grew */
     uint64_t idle_since_ms; /* nobody fetches it; 0: somebody does */
     enum mh_code code;      /* of a finished job */
     struct mh_fault fault;
@@ -55,7 +56,11 @@ struct pull {
     struct pull_job *jobs;
     size_t job_count;
     struct progress *progress;
+    uint64_t patience_ms; /* how long a transfer may stand still before we give up on it */
 };
+
+/* Longer than any transfer may stand still by its own deadlines, so that they speak first. */
+uint64_t pull_patience_ms(const struct settings *settings);
 
 /* Begin all jobs; one that cannot begin is finished with its fault. */
 void pull_begin(struct pull *pull);

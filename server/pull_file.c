@@ -263,11 +263,12 @@ tell(const struct invocation *invocation, const struct order *order, struct pull
 }
 
 static int
-pull_with(const struct invocation *invocation, const struct order *order, struct puller *puller)
+pull_with(const struct invocation *invocation, const struct settings *settings,
+          const struct order *order, struct puller *puller)
 {
     struct progress progress;
     struct pull_job job = {.what = order->url};
-    struct pull pull = {puller, &job, 1, &progress};
+    struct pull pull = {puller, &job, 1, &progress, pull_patience_ms(settings)};
     int status = 1;
 
     progress_init(&progress, STDERR_FILENO, !invocation->is_quiet);
@@ -311,7 +312,7 @@ pull_to_file(const struct invocation *invocation, const struct settings *setting
     if (code == MH_OK)
         code = open_host(&order, settings, &puller, &fault);
     if (code == MH_OK) {
-        status = pull_with(invocation, &order, &puller);
+        status = pull_with(invocation, settings, &order, &puller);
         puller.close(&puller);
     } else {
         log_error("pull -o: %s", fault.sentence);

@@ -120,26 +120,21 @@ remove_span(struct range_set *set, size_t index)
             (set->count - index) * sizeof(set->spans[0]));
 }
 
-/* Add a span. Those that it touches become one with it, at the place of the earliest; the result
- * may touch others in turn, so the look starts over until a round finds nothing. Every further
- * round removes a span, so all rounds of a field together are at most RANGE_MAX_SPANS. */
+/* Add a span. Those that it touches become one with it, at the place of the earliest. One round is
+ * enough: what the span grows by lies within spans that touched no other before. */
 static void
 add_span(struct range_set *set, struct range_span span)
 {
     size_t place = set->count;
-    bool has_grown = true;
 
-    while (has_grown) {
-        has_grown = false;
-        for (size_t i = set->count; i-- > 0;) {
-            if (!spans_touch(&set->spans[i], &span))
-                continue;
-            span = spans_union(&set->spans[i], &span);
-            remove_span(set, i);
-            place = i < place ? i : place - 1;
-            has_grown = true;
-        }
+    for (size_t i = set->count; i-- > 0;) {
+        if (!spans_touch(&set->spans[i], &span))
+            continue;
+        span = spans_union(&set->spans[i], &span);
+        remove_span(set, i);
+        place = i;
     }
+    /* Where nothing was touched, that is the end. */
     memmove(&set->spans[place + 1], &set->spans[place],
             (set->count - place) * sizeof(set->spans[0]));
     set->spans[place] = span;

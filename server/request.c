@@ -274,10 +274,6 @@ settle(struct request *rq, enum answer *ret_answer)
     struct mh_fault fault;
     enum mh_code code;
 
-    if (rq->method == METHOD_NONE) {
-        *ret_answer = reply_not_allowed(rq, METHOD_GET | METHOD_HEAD);
-        return true;
-    }
     if (rq->target_verdict != TARGET_OK) {
         *ret_answer = reply_bad_target(rq);
         return true;

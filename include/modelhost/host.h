@@ -55,7 +55,7 @@ enum mh_event_kind {
 struct mh_event {
     enum mh_event_kind kind;
     enum mh_code code;            /* of the failure; MH_OK for PUBLISHED */
-    const char *path;             /* local path of the object, borrowed; "" where there is none */
+    const char *path;             /* local path of the object without its query, borrowed; "" where there is none */
     const struct mh_fault *fault; /* borrowed; never NULL */
 };
 

@@ -88,8 +88,9 @@ MH_MUST_USE enum mh_code mh_view_read(struct mh_view *view, uint64_t offset, uin
  * ret_fd  read-only, close-on-exec, owned by the caller; its file holds exactly head.bytes bytes of
  *         this view's version, and is never written again
  *
- * Returns OK, BUSY (still arriving: use mh_view_read()), IO, or CORRUPT (the file was changed from
- * outside; it will be verified again, and the caller may open a new view). */
+ * Returns OK; BUSY (still arriving: use mh_view_read()); IO; NOT_FOUND (the file was changed or
+ * removed from outside: the caller may open a new view, for which it is verified or fetched again); or the failure of an
+ * arriving object's flight. */
 MH_MUST_USE enum mh_code mh_view_open_fd(struct mh_view *view, int *ret_fd,
                                          struct mh_fault *fault);
 

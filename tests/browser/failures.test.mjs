@@ -43,6 +43,7 @@ const ROWS = [
   ['200 with an XML error', 'last.bin', { body: ERROR }, REJECTS],
   ['200 with a git-lfs pointer', 'last.bin', { body: POINTER }, REJECTS],
   ['empty', 'last.bin', { body: '' }, REJECTS],
+  ['empty, first shard', 'first.bin', { body: '' }, REJECTS],
   ['short by one weight', 'last.bin', { body: 'EFGH'.repeat(7) }, REJECTS],
   ['long by one weight', 'last.bin', { append: 'EFGH' }, REJECTS],
   ['long by one weight, first shard', 'first.bin', { append: 'ABCD' }, REJECTS],
@@ -58,7 +59,8 @@ const ROWS = [
   ['manifest ends early', 'model.json', { cut_at: 100 }, REJECTS],
 ];
 
-const suite = { cleanups: [], after: (cleanup) => suite.cleanups.unshift(cleanup) };
+// One origin and one modelhost for all rows; what a test context is to the fixtures.
+const suite = { after: (cleanup) => (suite.cleanup = cleanup) };
 let origin;
 let modelhost;
 
@@ -109,11 +111,7 @@ before(async () => {
   });
 });
 
-after(async () => {
-  for (const cleanup of suite.cleanups) {
-    await cleanup();
-  }
-});
+after(() => suite.cleanup());
 
 for (const [i, [fault, file, act, verdict]] of ROWS.entries()) {
   test(`${fault}: ${verdict}`, async () => {

@@ -3,11 +3,8 @@
  * choice among all is also the choice when there is nothing else. */
 #include "accept.h"
 
+#include "fuzz.h"
 #include "fuzz_lines.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
@@ -21,9 +18,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
         if (chosen == ACCEPT_IDENTITY)
             continue;
-        if ((available & ACCEPT_HAS(chosen)) == 0 ||
-            accept_encoding_choose(field, ACCEPT_HAS(chosen)) != chosen)
-            abort();
+        fuzz_check((available & ACCEPT_HAS(chosen)) != 0);
+        fuzz_check(accept_encoding_choose(field, ACCEPT_HAS(chosen)) == chosen);
     }
     fuzz_lines_done(&lines);
     return 0;

@@ -4,11 +4,8 @@
  * only a GET may have a range. */
 #include "conditional.h"
 
+#include "fuzz.h"
 #include "fuzz_lines.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 #define MODIFIED 784111777
 
@@ -40,12 +37,11 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         fields.method = (enum conditional_method)(i % 3);
         object.is_arriving = i >= 3;
         verdict = conditional_judge(&fields, &object, MODIFIED + 10, &may_range);
-        if (verdict == CONDITIONAL_NOT_MODIFIED &&
-            (object.is_arriving || fields.method == CONDITIONAL_OTHER))
-            abort();
-        if (may_range &&
-            (fields.method != CONDITIONAL_GET || (object.is_arriving && fields.if_range != NULL)))
-            abort();
+        if (verdict == CONDITIONAL_NOT_MODIFIED)
+            fuzz_check(!object.is_arriving && fields.method != CONDITIONAL_OTHER);
+        if (may_range)
+            fuzz_check(fields.method == CONDITIONAL_GET &&
+                       (fields.if_range == NULL || !object.is_arriving));
     }
     fuzz_lines_done(&lines);
     return 0;

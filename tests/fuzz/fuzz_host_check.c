@@ -3,19 +3,10 @@
  * that passes names the Host, and a Host that passes without help from the settings is local. */
 #include "host_check.h"
 
+#include "fuzz.h"
 #include "fuzz_lines.h"
 
-#include <stdlib.h>
 #include <strings.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static void
-check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* Every byte that a local name or a numeric address may hold. */
 static bool
@@ -35,10 +26,10 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     const struct host_request request = {host, origin, fuzz_line(&lines, 2), names};
 
     if (host_is_ours(host, NULL, NULL))
-        check(is_plain(host) && host_is_ours(host, fuzz_line(&lines, 2), names));
+        fuzz_check(is_plain(host) && host_is_ours(host, fuzz_line(&lines, 2), names));
     if (host_check(&request) == HOST_OK)
-        check(origin_is_host(origin, host) && strncasecmp(origin, "http", 4) == 0 &&
-              strcmp(origin, "null") != 0);
+        fuzz_check(origin_is_host(origin, host) && strncasecmp(origin, "http", 4) == 0 &&
+                   strcmp(origin, "null") != 0);
     fuzz_lines_done(&lines);
     return 0;
 }

@@ -7,13 +7,17 @@
 
 #include <string.h>
 
+/* More than a fuzzer's input: the ceiling is looked at piece by piece, so that where it is met
+ * depends on the cuts. */
+#define KEPT_MAX (1u << 20)
+
 static const char *const wanted[] = {"weightsManifest", "a", ""};
 
 static enum mh_code
 scan_in_pieces(const uint8_t *bytes, size_t n, size_t piece, struct mh_fault *fault,
                size_t *ret_longest)
 {
-    struct json_scan *scan = json_scan_new(wanted, COUNT_OF(wanted), 64, true);
+    struct json_scan *scan = json_scan_new(wanted, COUNT_OF(wanted), KEPT_MAX, true);
     enum mh_code code = MH_OK;
 
     fuzz_check(scan != NULL);
@@ -96,7 +100,7 @@ write_and_read_back(const struct json *tree, bool is_pretty)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-    if (n == 0)
+    if (n == 0 || n > KEPT_MAX)
         return 0;
 
     const uint8_t *text = bytes + 1;
@@ -107,8 +111,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     enum mh_code code = scan_in_pieces(text, text_n, SIZE_MAX / 2, &whole, &longest);
 
     fuzz_check(scan_in_pieces(text, text_n, 1u + bytes[0] % 16, &cut, &longest) == code);
-    /* Where the ceiling of what is kept is met may differ: it is looked at piece by piece. */
-    fuzz_check(code == MH_TOO_LARGE || strcmp(whole.sentence, cut.sentence) == 0);
+    fuzz_check(strcmp(whole.sentence, cut.sentence) == 0);
 
     struct json *tree = NULL;
     enum mh_code parsed = json_parse((const char *) text, text_n, &tree, NULL);

@@ -4,19 +4,9 @@
  * the strict reader takes the JSON form. */
 #include "problem.h"
 
+#include "fuzz.h"
 #include "fuzz_lines.h"
 #include "json.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static void
-check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void
 copy(char *ret, size_t size, const char *text)
@@ -33,9 +23,9 @@ check_header(const struct problem *problem)
     char text[PROBLEM_HEADER_MAX + 1];
 
     problem_header(problem, text);
-    check(strlen(text) <= PROBLEM_HEADER_MAX);
+    fuzz_check(strlen(text) <= PROBLEM_HEADER_MAX);
     for (const char *p = text; *p != '\0'; p++)
-        check(*p >= 0x20 && *p < 0x7F);
+        fuzz_check(*p >= 0x20 && *p < 0x7F);
 }
 
 static size_t
@@ -56,17 +46,17 @@ check_bodies(const struct problem *problem, const struct problem *harmless)
 
     problem_body(problem, PROBLEM_PLAIN, &out);
     for (const char *p = buf_text(&out); *p != '\0'; p++)
-        check((unsigned char) *p >= 0x20 || *p == '\n');
+        fuzz_check((unsigned char) *p >= 0x20 || *p == '\n');
 
     buf_clear(&out);
     problem_body(problem, PROBLEM_HTML, &out);
     problem_body(harmless, PROBLEM_HTML, &other);
-    check(buf_is_ok(&out) && count(buf_text(&out), '<') == count(buf_text(&other), '<'));
+    fuzz_check(buf_is_ok(&out) && count(buf_text(&out), '<') == count(buf_text(&other), '<'));
 
     buf_clear(&out);
     problem_body(problem, PROBLEM_JSON, &out);
-    check(buf_is_ok(&out));
-    check(json_parse(buf_text(&out), out.length, &tree, NULL) == MH_OK);
+    fuzz_check(buf_is_ok(&out));
+    fuzz_check(json_parse(buf_text(&out), out.length, &tree, NULL) == MH_OK);
     json_free(tree);
     buf_done(&out);
     buf_done(&other);

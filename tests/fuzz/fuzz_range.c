@@ -3,32 +3,22 @@
  * length, apart from each other, and a multipart answer's announced length is what is written. */
 #include "range.h"
 
+#include "fuzz.h"
 #include "fuzz_lines.h"
 #include "units.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static void
-check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void
 check_spans(const struct range_set *set, uint64_t length)
 {
-    check(set->count >= 1 && set->count <= RANGE_MAX_SPANS);
+    fuzz_check(set->count >= 1 && set->count <= RANGE_MAX_SPANS);
     for (size_t i = 0; i < set->count; i++) {
         const struct range_span *a = &set->spans[i];
 
-        check(a->bytes > 0 && a->first < length && a->bytes <= length - a->first);
+        fuzz_check(a->bytes > 0 && a->first < length && a->bytes <= length - a->first);
         for (size_t j = 0; j < i; j++) {
             const struct range_span *b = &set->spans[j];
 
-            check(a->first + a->bytes < b->first || b->first + b->bytes < a->first);
+            fuzz_check(a->first + a->bytes < b->first || b->first + b->bytes < a->first);
         }
     }
 }
@@ -43,12 +33,12 @@ check_parts(const struct range_set *set, uint64_t length)
     for (size_t i = 0; i < set->count; i++)
         range_part_head(&parts, set, i, &out);
     range_parts_end(&parts, &out);
-    check(buf_is_ok(&out));
+    fuzz_check(buf_is_ok(&out));
     written = out.length;
     if (range_parts_bytes(&parts, set, &announced)) {
         for (size_t i = 0; i < set->count; i++)
             written += set->spans[i].bytes;
-        check(announced == written);
+        fuzz_check(announced == written);
     }
     buf_done(&out);
 }

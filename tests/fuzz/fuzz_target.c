@@ -3,27 +3,17 @@
  * holds nothing that ends a line, and decodes to a path without NUL or dot segments. */
 #include "target.h"
 
+#include "fuzz.h"
 #include "fuzz_lines.h"
-
-#include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
-
-static void
-check(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void
 check_decoded(const char *path)
 {
-    check(path[0] == '/');
+    fuzz_check(path[0] == '/');
     for (const char *at = path; *at != '\0';) {
         const size_t n = strcspn(++at, "/");
 
-        check(!(n == 1 && at[0] == '.') && !(n == 2 && at[0] == '.' && at[1] == '.'));
+        fuzz_check(!(n == 1 && at[0] == '.') && !(n == 2 && at[0] == '.' && at[1] == '.'));
         at += n;
     }
 }
@@ -38,9 +28,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     if (raw == NULL)
         return 0;
     if (target_split(raw, &target) == TARGET_OK) {
-        check(target.path_n >= 1 && target.path[0] == '/' && target.text[0] == '/');
-        check(strpbrk(raw, "\r\n\t #") == NULL);
-        check(memchr(target.path, '?', target.path_n) == NULL);
+        fuzz_check(target.path_n >= 1 && target.path[0] == '/' && target.text[0] == '/');
+        fuzz_check(strpbrk(raw, "\r\n\t #") == NULL);
+        fuzz_check(memchr(target.path, '?', target.path_n) == NULL);
         if (target_decode(&target, &decoded, NULL) == MH_OK)
             check_decoded(buf_text(&decoded));
     }

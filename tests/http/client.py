@@ -67,7 +67,12 @@ class Connection:
         if body and not names & {"content-length", "transfer-encoding"}:
             pairs.append(("Content-Length", str(len(body))))
         lines = [f"{method} {target} {version}", *[f"{name}: {value}" for name, value in pairs]]
-        self.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+        try:
+            self.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
+        except ConnectionError:
+            if not body:
+                raise
+            # A body that nobody wants: the server has answered and closed before it was all sent.
         return self
 
     # --- reading ---

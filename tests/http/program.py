@@ -171,7 +171,8 @@ class Server:
         return {flight["path"]: flight for flight in found["flights"]}
 
     def wait_idle(self, timeout=20.0):
-        """Until nothing is under way: what has been handed out whole is published a moment later."""
+        """Until nothing is under way. What has been handed out whole is published a moment later, and
+        who asks in the moment between a failure and its conclusion shares the failure."""
         wait_until(lambda: not self.flights(), "no flights", timeout * self.patience)
         return self
 

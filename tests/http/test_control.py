@@ -100,8 +100,9 @@ def test_models(server, origin, make_model, ask):
     server.wait_complete(model.path)
     (told,) = ask(server, "/-/api/models").json()["models"]
     size = sum(content.size for content in model.contents.values())
-    assert told == {"path": model.path, "url": origin.url.rstrip("/") + model.path, "state": "complete", "bytes": size,
-                    "files": 3, "files_present": 3, "pinned": False, "last_used": told["last_used"]}
+    wanted = {"path": model.path, "url": origin.url.rstrip("/") + model.path, "state": "complete",
+              "bytes": size, "files": 3, "files_present": 3, "pinned": False}
+    assert told.items() >= wanted.items() and "failure" not in told
     assert told["last_used"] is None or told["last_used"].endswith("Z")
     assert ask(server, "/-/api/models" + model.path).json() == told
 
@@ -120,13 +121,14 @@ def test_flights(server, origin, make_model, ask):
     with server.ask(model.shards[0]) as client:
         client.read_head()
         client.read_exactly(50_000)
-        (flight,) = ask(server, "/-/api/flights").json()["flights"]
+        told = ask(server, "/-/api/flights").json()["flights"]
+        (flight,) = [one for one in told if one["path"] == model.shards[0]]
         assert flight == {"path": model.shards[0], "bytes": 50_000, "total": 100_000, "clients": 1,
                           "state": flight["state"]}
         assert server.model(model.path)["state"] == "arriving"
         gate.release()
         client.read_exactly(50_000)
-    server.wait_complete(model.path)
+    server.wait_idle()
     assert ask(server, "/-/api/flights").json() == {"flights": []}
 
 
@@ -161,7 +163,7 @@ def test_what_the_api_does_not_have(server, ask):
 
 # --- whom it refuses ---
 
-FOREIGN_PAGES = ["http://page.example", "null", "http://localhost:1", "https://localhost", "file://"]
+FOREIGN_PAGES = ["http://page.example", "null", "http://localhost:1", "https://localhost:1", "file://"]
 FOREIGN_NAMES = [
     "page.example", "page.example:8080", "localhost.page.example", "127.0.0.1.page.example", "192.0.2.1",
 ]

@@ -73,13 +73,13 @@ def test_how_long_is_a_setting(modelhost, origin, plain):
     server = modelhost.start(origin=origin, settings={"upstream.negative_ttl": "0s"})
     server.allow_stderr("plain.bin")
     assert server.get(PLAIN).status == 404
-    assert server.get(PLAIN).body == plain.all()
+    assert server.wait_idle().get(PLAIN).body == plain.all()
 
 
 def test_other_failures_are_not_remembered(talkative, origin, plain):
     origin.script(PLAIN, Act(status=503), Act())
     assert talkative.get(PLAIN).status == 502
-    assert talkative.get(PLAIN).body == plain.all()
+    assert talkative.wait_idle().get(PLAIN).body == plain.all()
 
 
 def test_the_members_of_a_problem(talkative, origin):
@@ -89,13 +89,20 @@ def test_the_members_of_a_problem(talkative, origin):
     assert problem["upstream"] == origin.url + "tfjs-models/no/such.bin"
 
 
-def test_credentials_in_an_upstream_stay_secret(modelhost, origin):
+def test_credentials_in_an_upstream_are_refused_and_not_repeated(modelhost, origin):
     address = f"http://user:s3cret@127.0.0.1:{origin.port}/tfjs-models/"
-    server = modelhost.start(settings={"mirror tfjs-models.upstream": address})
+    done = modelhost.run("serve", "-l", "127.0.0.1:0", "--cache-dir", modelhost.cache,
+                         "--set", f"mirror tfjs-models.upstream={address}")
+    assert done.returncode == 2 and "header" in done.stderr
+    assert "s3cret" not in done.stdout + done.stderr
+
+
+def test_a_secret_in_a_query_is_told_to_nobody(modelhost, origin):
+    server = modelhost.start(origin=origin)
     server.allow_stderr("such.bin")
-    reply = server.get("/tfjs-models/such.bin", headers=SCRIPT)
+    reply = server.get("/tfjs-models/such.bin?token=s3cret", headers=SCRIPT)
     server.stop()
-    assert reply.status == 404
+    assert reply.status == 404 and origin.journal.targets() == ["/tfjs-models/such.bin?token=s3cret"]
     assert b"s3cret" not in reply.body and "s3cret" not in "".join(server.stderr.all())
 
 
@@ -154,7 +161,7 @@ def test_a_page_a_pointer_or_gzip_in_place_of_weights(talkative, origin, plain, 
     assert problem["found"] and problem["file"] == PLAIN
     assert talkative.cached_files() == []
     origin.script(PLAIN)
-    assert talkative.get(PLAIN).body == plain.all()
+    assert talkative.wait_idle().get(PLAIN).body == plain.all()
 
 
 @pytest.mark.parametrize(
@@ -246,7 +253,7 @@ def test_the_only_shard_of_a_group_with_a_wrong_length(talkative, origin, make_m
     assert_refused(reply)
     if framing == "length":
         assert reply.status == 502 and "100000" in reply.text and str(size) in reply.text
-    assert talkative.get(model.shards[0]).status != 200 or framing == "chunked"
+    assert_refused(talkative.wait_idle().get(model.shards[0]))
     assert model.shards[0] not in talkative.cached_files()
 
 
@@ -295,7 +302,7 @@ def test_what_a_failed_first_pull_published_is_taken_back(talkative, origin, mak
     with talkative.ask(a) as client:
         gate.release()
         assert_refused(client.read_reply())
-    assert talkative.get(model.path).status == 200
+    assert talkative.wait_idle().get(model.path).status == 200
     for path in model.shards:
         assert talkative.get(path).body == model.contents[path].all()
     talkative.wait_complete(model.path)
@@ -303,8 +310,12 @@ def test_what_a_failed_first_pull_published_is_taken_back(talkative, origin, mak
 
 
 def test_a_truncated_transfer_is_cut(talkative, origin, plain):
-    origin.script(PLAIN, Act(cut_at=50_000))
-    reply = talkative.get(PLAIN)
+    gate = Gate()
+    origin.script(PLAIN, Act(cut_at=50_000, gates={50_000: gate}))
+    with talkative.ask(PLAIN) as client:
+        head = client.read_head()
+        gate.release()
+        reply = client.read_body(head)
     assert (reply.status, reply.is_complete) == (200, False)
     assert talkative.cached_files() == []
 
@@ -333,7 +344,7 @@ def test_the_upstreams_own_hash_must_hold(talkative, origin, plain, at):
     assert_refused(talkative.get(PLAIN))
     assert talkative.cached_files() == []
     origin.script(PLAIN)
-    assert talkative.get(PLAIN).body == plain.all()
+    assert talkative.wait_idle().get(PLAIN).body == plain.all()
 
 
 # --- redirects ---
@@ -342,7 +353,7 @@ def test_the_upstreams_own_hash_must_hold(talkative, origin, plain, at):
 def test_a_redirect_within_the_upstream(server, origin, plain):
     origin.script("/tfjs-models/moved.bin", Act(status=302, headers={"Location": PLAIN}))
     assert server.get("/tfjs-models/moved.bin").body == plain.all()
-    assert server.get("/tfjs-models/moved.bin").header("X-Cache") == "HIT"
+    assert server.wait_idle().get("/tfjs-models/moved.bin").header("X-Cache") == "HIT"
 
 
 def test_a_redirect_without_end(talkative, origin):
@@ -473,7 +484,7 @@ def test_a_continuation_that_is_none_is_never_spliced(patient, origin, plain, ac
     origin.script(PLAIN, Act(cut_at=60_000), act, Act())
     reply = patient.get(PLAIN)
     assert not reply.is_complete or reply.body == plain.all()
-    assert patient.get(PLAIN).body == plain.all()
+    assert patient.wait_idle().get(PLAIN).body == plain.all()
 
 
 def test_an_object_that_changed_in_the_middle_is_never_spliced(patient, origin, plain):
@@ -487,7 +498,7 @@ def test_an_object_that_changed_in_the_middle_is_never_spliced(patient, origin, 
         gate.release()
         reply = client.read_body(head)
     assert not reply.is_complete or reply.body == new.all()
-    assert patient.get(PLAIN).body == new.all()
+    assert patient.wait_idle().get(PLAIN).body == new.all()
 
 
 def test_it_waits_as_long_as_the_upstream_asks(patient, origin, plain):
@@ -539,3 +550,12 @@ def test_string_tensors_have_no_known_sum(server, origin):
     server.get(MANIFEST)
     server.wait_complete(MANIFEST)
     assert server.get("/tfjs-models/m/s.bin").body == content.all()
+
+
+def test_an_answer_that_comes_at_once_is_not_lost(modelhost, talkative, origin):
+    """The upstream may have answered before the question was put away. Seen about once in 1,500."""
+    origin.script(None, Act(body=b"{}"))
+    with talkative.connect(timeout=3 * modelhost.patience) as client:
+        for number in range(500 if modelhost.sanitizer else 5000):
+            reply = client.request(f"/tfjs-models/{number}/model.json").read_reply()
+            assert reply.status == 502

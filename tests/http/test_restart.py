@@ -75,7 +75,7 @@ def test_the_transfer_goes_on_after_a_restart(modelhost, origin, content, halfwa
     first, second = origin.journal.entries(PATH)
     if second.header("Range"):  # resumed: under the validator that the first half had
         assert second.header("If-Range") == f'"{content.md5.hexdigest()}"'
-    assert again.get(PATH).header("X-Cache") == "HIT"
+    assert again.wait_idle().get(PATH).header("X-Cache") == "HIT"
 
 
 def test_term_leaves_what_can_be_resumed(modelhost, origin, content, halfway):

@@ -255,29 +255,37 @@ def test_keep_alive_after_an_arriving_body(server, content):
         assert client.request(PATH).read_reply().body == content.all()
 
 
-def test_keep_alive_ends_with_a_cut_body(server, origin, content):
-    origin.script(PATH, Act(cut_at=HALF))
+@pytest.fixture
+def cut(server, origin, content):
+    """The first transfer breaks off half-way, when the gate is released."""
+    gate = Gate()
+    origin.script(PATH, Act(gates={HALF: gate}, cut_at=HALF), Act())
     server.allow_stderr("arriving.bin")
-    with server.connect() as client:
-        reply = client.request(PATH).read_reply()
-        assert (reply.status, reply.is_complete) == (200, False)
+    return gate
+
+
+def test_keep_alive_ends_with_a_cut_body(server, cut):
+    with server.ask(PATH) as client:
+        head = client.read_head()
+        cut.release()
+        assert head.status == 200 and not client.read_body(head).is_complete
         assert client.is_at_end
 
 
-def test_every_later_answer_is_whole_after_one_was_cut(server, origin, content):
-    origin.script(PATH, Act(cut_at=HALF), Act())
-    server.allow_stderr("arriving.bin")
-    assert not server.get(PATH).is_complete
+def test_every_later_answer_is_whole_after_one_was_cut(server, content, cut):
+    with server.ask(PATH) as client:
+        head = client.read_head()
+        cut.release()
+        assert not client.read_body(head).is_complete
+    server.wait_idle()
     for _ in range(3):
         reply = server.get(PATH)
         assert reply.is_complete and reply.body == content.all()
 
 
-def test_a_cut_range_is_seen_as_cut(server, origin, content):
-    origin.script(PATH, Act(cut_at=HALF))
-    server.allow_stderr("arriving.bin")
+def test_a_cut_range_is_seen_as_cut(server, cut):
     with server.ask(PATH, headers={"Range": "bytes=0-99"}) as client:
-        head = client.read_head()
-        assert head.status == 206
+        assert client.read_head().status == 206
+        cut.release()
         with pytest.raises(Cut):
             client.read_exactly(100)

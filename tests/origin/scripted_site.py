@@ -231,6 +231,7 @@ class Site:
         self._contents = {}
         self._scripts = {}
         self._gates = {}
+        self._held = []  # every gate that a script has ever named
         self._connections = itertools.count(1)
         if self.tree and fill:
             self._contents.update(missing_shards(self.tree))
@@ -271,6 +272,8 @@ class Site:
         the plain truth again."""
         with self._lock:
             self._scripts[path] = list(acts)
+            for act in acts:
+                self._held += [gate for gate in act.gates.values() if isinstance(gate, Gate)]
 
     def gate(self, name):
         with self._lock:
@@ -279,10 +282,7 @@ class Site:
     def release_all(self):
         """Let everything go, for good: the end of a test."""
         with self._lock:
-            gates = list(self._gates.values())
-            scripts = [act for acts in self._scripts.values() for act in acts]
-        for act in scripts:
-            gates += [gate for gate in act.gates.values() if isinstance(gate, Gate)]
+            gates = [*self._gates.values(), *self._held]
         for gate in gates:
             gate.release()
 
@@ -352,7 +352,7 @@ class Site:
         if wanted is not None and not act.ignore_conditions and etag in re.split(r"\s*,\s*", wanted):
             return 304, 0, 0
         since = entry.header("If-Modified-Since")
-        if wanted is None and since == modified and not act.ignore_conditions:
+        if wanted is None and since is not None and since == modified and not act.ignore_conditions:
             return 304, 0, 0
         ranged = re.fullmatch(r"bytes=(\d+)-(\d*)", entry.header("Range") or "")
         if not ranged or act.ignore_range or entry.header("If-Range") not in (None, etag, modified):

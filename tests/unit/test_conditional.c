@@ -24,6 +24,7 @@ static const struct conditional_object strong = {"\"abc\"", MODIFIED, false};
 static const struct conditional_object weak = {"W/\"abc\"", MODIFIED, false};
 static const struct conditional_object bare = {"", -1, false};
 static const struct conditional_object arriving = {"\"abc\"", MODIFIED, true};
+static const struct conditional_object wednesday = {"\"abc\"", MODIFIED + 3 * 86400, false};
 static const struct conditional_object unnamed = {"", MODIFIED, true};
 
 struct row {
@@ -153,6 +154,8 @@ static const struct {
     {&strong, GET, EARLIER, NOW, false},
     {&strong, GET, LATER, NOW, false},
     {&bare, GET, THEN, NOW, false},
+    /* a date that begins as a weak tag does */
+    {&wednesday, GET, "Wed, 09 Nov 1994 08:49:37 GMT", NOW + 3 * 86400, true},
     /* within the second a date is no strong validator */
     {&strong, GET, THEN, MODIFIED, false},
     {&strong, GET, THEN, MODIFIED + 1, true},

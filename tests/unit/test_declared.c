@@ -5,10 +5,10 @@
 #include "unit.h"
 
 /* sha256 and md5 of "abc". */
-#define SHA_HEX "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-#define SHA_B64 "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
-#define MD5_HEX "900150983cd24fb0d6963f7d28e17f72"
-#define MD5_B64 "kAFQmDzST7DWlj99KOF/cg=="
+#define SHA_HEX   "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define SHA_B64   "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
+#define MD5_HEX   "900150983cd24fb0d6963f7d28e17f72"
+#define MD5_B64   "kAFQmDzST7DWlj99KOF/cg=="
 #define SHA_OTHER "\"0000000000000000000000000000000000000000000000000000000000000000\""
 
 static const struct {
@@ -43,7 +43,9 @@ static const struct {
     {"no quotes", {.etag = SHA_HEX "xx"}, NULL, 0},
     {"not hex", {.etag = "\"g" MD5_HEX "\""}, NULL, 0},
     {"goog", {.x_goog_hash = "crc32c=n03x6A==, md5=" MD5_B64}, "x-goog-hash", HASH_MD5},
-    {"goog without blanks", {.x_goog_hash = "md5=" MD5_B64 ",crc32c=n03x6A=="}, "x-goog-hash",
+    {"goog without blanks",
+     {.x_goog_hash = "md5=" MD5_B64 ",crc32c=n03x6A=="},
+     "x-goog-hash",
      HASH_MD5},
     {"goog without md5", {.x_goog_hash = "crc32c=n03x6A=="}, NULL, 0},
     {"goog too short", {.x_goog_hash = "md5=n03x6A=="}, NULL, 0},

@@ -81,6 +81,9 @@ unsigned_integers(void **state)
         uint64_t wanted;
     } rows[] = {
         {"0", true, 0},
+        {"\xEF\xBB\xBF"
+         "7",
+         true, 7},
         {"-0", true, 0},
         {"4194304", true, 4194304},
         {"1.0", true, 1},

@@ -93,7 +93,7 @@ longer_than_any_buffer(void **state)
     assert_null(problem_of(text, &taken));
     text[308] = '9';
     assert_string_equal(problem_of(text, &taken), TOO_LARGE);
-    memcpy(text + 309, "e-1", 3);
+    memcpy(text + 309, "e-1", sizeof("e-1"));
     assert_null(problem_of(text, &taken));
 
     memset(text, '0', sizeof(text) - 1);

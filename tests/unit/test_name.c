@@ -115,8 +115,8 @@ static const struct {
     {"\xFF", "%FF"},
     {"\xC3", "%C3"},
     {"\xC3/", "%C3/"},
-    {"\xC0\xAF", "%C0%AF"},         /* overlong */
-    {"\xED\xA0\x80", "%ED%A0%80"},  /* a surrogate */
+    {"\xC0\xAF", "%C0%AF"},        /* overlong */
+    {"\xED\xA0\x80", "%ED%A0%80"}, /* a surrogate */
     {"\xF4\x90\x80\x80", "%F4%90%80%80"},
     {"\xE2\x82", "%E2%82"},
 };
@@ -145,10 +145,14 @@ test_plain(void **state)
         const char *name;
         bool is_plain;
     } rows[] = {
-        {"model.json", true}, {"a/b/c.bin", true},   {"a b?c%2F", true}, {"", false},
-        {"a//b", false},      {"/a", false},         {"a/", false},      {"..", false},
-        {"a/../b", false},    {".", false},          {"%", false},       {"%/x", false},
-        {"...", true},        {".well-known/x", true}, {"%25", true},
+        {"model.json", true}, {"a/b/c.bin", true},
+        {"a b?c%2F", true},   {"", false},
+        {"a//b", false},      {"/a", false},
+        {"a/", false},        {"..", false},
+        {"a/../b", false},    {".", false},
+        {"%", false},         {"%/x", false},
+        {"...", true},        {".well-known/x", true},
+        {"%25", true},
     };
     char component[NAME_MAX_BYTES + 2];
     char whole[NAME_MAX_TOTAL + 2];

@@ -12,14 +12,21 @@ test_kinds(void **state)
         bool is_shard;
         enum sniff_kind kind;
     } rows[] = {
-        {"a/model.json", false, SNIFF_KIND_JSON},  {"a/MODEL.JSON", false, SNIFF_KIND_JSON},
-        {"a/model.json", true, SNIFF_KIND_BINARY}, {"a/s.bin", false, SNIFF_KIND_BINARY},
+        {"a/model.json", false, SNIFF_KIND_JSON},
+        {"a/MODEL.JSON", false, SNIFF_KIND_JSON},
+        {"a/model.json", true, SNIFF_KIND_BINARY},
+        {"a/s.bin", false, SNIFF_KIND_BINARY},
         {"a/group1-shard1of1", false, SNIFF_KIND_BINARY},
-        {"a.json/shard", false, SNIFF_KIND_BINARY}, {"x.js", false, SNIFF_KIND_TEXT},
-        {"vocab.txt", false, SNIFF_KIND_TEXT},     {"README.md", false, SNIFF_KIND_MARKUP},
-        {"x.svg", false, SNIFF_KIND_MARKUP},       {"x.tar.gz", false, SNIFF_KIND_ARCHIVE},
-        {"x.tar.gz", true, SNIFF_KIND_BINARY},     {"x.tflite", false, SNIFF_KIND_BINARY},
-        {"model.json%3Fx=.bin", false, SNIFF_KIND_JSON}, {"", false, SNIFF_KIND_BINARY},
+        {"a.json/shard", false, SNIFF_KIND_BINARY},
+        {"x.js", false, SNIFF_KIND_TEXT},
+        {"vocab.txt", false, SNIFF_KIND_TEXT},
+        {"README.md", false, SNIFF_KIND_MARKUP},
+        {"x.svg", false, SNIFF_KIND_MARKUP},
+        {"x.tar.gz", false, SNIFF_KIND_ARCHIVE},
+        {"x.tar.gz", true, SNIFF_KIND_BINARY},
+        {"x.tflite", false, SNIFF_KIND_BINARY},
+        {"model.json%3Fx=.bin", false, SNIFF_KIND_JSON},
+        {"", false, SNIFF_KIND_BINARY},
     };
 
     (void) state;
@@ -28,8 +35,7 @@ test_kinds(void **state)
 }
 
 #define GZIP "\x1F\x8B\x08\x00\x00\x00\x00\x00\x00\x03\x01\x02\x03\x04\x05\x06\x07\x08\x09"
-#define LFS                                                                                        \
-    "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 1234\n"
+#define LFS  "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 1234\n"
 
 static const struct {
     const char *what;

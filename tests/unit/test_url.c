@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* url.c: what counts as an upstream's URL, how redirects resolve, and what may be shown of a URL. */
+/* url.c: what counts as an upstream's URL, how redirects resolve, and what may be shown of a URL.
+ */
 #include "url.h"
 
 #include "mem.h"
@@ -132,7 +133,7 @@ test_resolve(void **state)
         {"https://h/a/b", "", NULL},
         {"https://h/a/b", "ftp://g/c", NULL},
         {"https://h/a/b", "file:///etc/passwd", NULL},
-        {"https://h/a/b", "javascript:alert(1)", "https://h/a/javascript:alert(1)"},
+        {"https://h/a/b", "javascript:alert(1)", NULL},
         {"https://h/a/b", "c\r\nX: y", NULL},
         {"not a url", "c", NULL},
     };
@@ -159,8 +160,8 @@ test_same_origin(void **state)
         const char *a, *b;
         bool is_same;
     } rows[] = {
-        {"https://h/a", "https://H:443/b", true},  {"https://h/", "http://h/", false},
-        {"https://h/", "https://h:8443/", false},  {"https://h/", "https://g/", false},
+        {"https://h/a", "https://H:443/b", true},    {"https://h/", "http://h/", false},
+        {"https://h/", "https://h:8443/", false},    {"https://h/", "https://g/", false},
         {"https://h/", "https://h.example/", false},
     };
 
@@ -215,7 +216,9 @@ test_redact_cuts(void **state)
     assert_string_equal(shown, "https://h/abcde");
     url_redact("https://h/abcdef", shown, sizeof(shown));
     assert_string_equal(shown, "https://h/ab...");
-    url_redact("https://h/a\xC3\xA9" "cdef", shown, sizeof(shown));
+    url_redact("https://h/a\xC3\xA9"
+               "cdef",
+               shown, sizeof(shown));
     assert_string_equal(shown, "https://h/a...");
     url_redact("https://h/", shown, 1);
     assert_string_equal(shown, "");

@@ -10,6 +10,7 @@ import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 
 import { MODELS } from './person.mjs';
+import { afterwards } from './process.mjs';
 import { serveStatic } from './static.mjs';
 
 const PROGRAM = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -58,7 +59,7 @@ export async function openPage(t) {
   });
   const browser = await chromium.launch({ executablePath: PROGRAM, args: FLAGS });
 
-  t.after(() => browser.close());
+  afterwards(t, () => browser.close());
 
   const page = await browser.newPage();
   const complaints = [];

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Process } from './process.mjs';
+import { Process, afterwards } from './process.mjs';
 
 const TREE = fileURLToPath(new URL('../../..', import.meta.url));
 const BINARY = process.env.MODELHOST_BIN || join(TREE, 'build', 'modelhost');
@@ -22,7 +22,7 @@ const AT_ONCE = ['--set', 'upstream.retries=0', '--set', 'upstream.negative_ttl=
 export function newDirectory(t) {
   const directory = mkdtempSync(join(tmpdir(), 'modelhost-browser-'));
 
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  afterwards(t, () => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 
@@ -40,7 +40,7 @@ export async function startModelhost(t, { upstream, cache, args = [], mayWarn = 
   let stopped = null;
   const stop = () => (stopped ??= stopAndJudge(server, mayWarn));
 
-  t.after(stop);
+  afterwards(t, stop);
   return { url: await server.line(READY), stop };
 }
 

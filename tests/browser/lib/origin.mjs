@@ -5,7 +5,7 @@
 
 import { fileURLToPath } from 'node:url';
 
-import { Process } from './process.mjs';
+import { Process, afterwards } from './process.mjs';
 
 const SCRIPTED = fileURLToPath(new URL('../../origin/origin.py', import.meta.url));
 const DEMO = fileURLToPath(new URL('../../../tools/demo_origin.py', import.meta.url));
@@ -41,7 +41,7 @@ async function start(t, args) {
   let stopped = null;
   const stop = () => (stopped ??= origin.stop());
 
-  t.after(stop);
+  afterwards(t, stop);
   return { url: await origin.line(READY), stop };
 }
 

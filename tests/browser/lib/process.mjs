@@ -9,6 +9,22 @@ import { createInterface } from 'node:readline';
 const READY_MS = 60_000;
 const END_MS = 30_000;
 
+const cleanups = new WeakMap();
+
+// Cleans up after the test, last things first: node's own t.after() begins with the first, so that
+// a server would lose its directory while it runs.
+export function afterwards(t, cleanup) {
+  if (!cleanups.has(t)) {
+    cleanups.set(t, []);
+    t.after(async () => {
+      for (const next of cleanups.get(t)) {
+        await next();
+      }
+    });
+  }
+  cleanups.get(t).unshift(cleanup);
+}
+
 export async function within(milliseconds, what, promise) {
   let timer;
   const late = new Promise((_, reject) => {
