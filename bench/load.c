@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A load generator: keep-alive connections over loopback, one thread, epoll.
+ *
+ *   bench-load [-c CONNECTIONS] [-s SECONDS] [-m METHOD] [-H 'Name: value'] PORT PATH...
+ *
+ * Every connection sends one request after another, the paths in turn, and reads each answer whole,
+ * in pieces of 256 KiB: a generator that reads in small pieces hides what large answers cost the
+ * server. It prints one line of JSON: requests, body bytes, seconds, microseconds at the median and
+ * the 99th percentile, and how many answers were not what they should be (a status other than 200,
+ * 206 or 304, or no Content-Length).
+ *
+ * It talks to 127.0.0.1 only, and stops by itself. It understands just enough HTTP/1.1 for the
+ * servers that are measured: an answer has a Content-Length, or no body. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PIECE_BYTES     (256u * 1024)
+#define MAX_HEAD_BYTES  16384
+#define MAX_CONNECTIONS 20000
+#define MAX_SAMPLES     (4u << 20)
+#define MAX_SECONDS     120
+
+struct connection {
+    int fd;
+    uint64_t began_ns;
+    uint64_t body_left;
+    bool in_body;
+    size_t head_length;
+    char head[MAX_HEAD_BYTES];
+};
+
+struct load {
+    const char *method;
+    const char *header;
+    char **paths;
+    int path_count;
+    int next_path;
+    uint16_t port;
+    int epoll_fd;
+    uint64_t requests;
+    uint64_t bytes;
+    uint64_t errors;
+    uint32_t *samples_us;
+    size_t sample_count;
+};
+
+static char piece[PIECE_BYTES];
+
+static uint64_t
+now_ns(void)
+{
+    struct timespec now;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t) now.tv_sec * 1000000000u + (uint64_t) now.tv_nsec;
+}
+
+static void
+die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static void
+send_request(struct load *load, struct connection *c)
+{
+    char request[8192];
+    const char *path = load->paths[load->next_path++ % load->path_count];
+    int n = snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n%s%s\r\n",
+                     load->method, path, load->port, load->header, *load->header ? "\r\n" : "");
+
+    if (n < 0 || (size_t) n >= sizeof(request)) {
+        fprintf(stderr, "bench-load: a request of more than %zu bytes\n", sizeof(request));
+        exit(2);
+    }
+    c->began_ns = now_ns();
+    c->head_length = 0;
+    c->in_body = false;
+    if (send(c->fd, request, (size_t) n, MSG_NOSIGNAL) != n)
+        die("bench-load: send");
+}
+
+static void
+open_connection(struct load *load, struct connection *c)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(load->port)};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    int one = 1;
+
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0 || connect(c->fd, (struct sockaddr *) &address, sizeof(address)) < 0)
+        die("bench-load: connect");
+    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, c->fd, &event) < 0)
+        die("bench-load: epoll_ctl");
+    send_request(load, c);
+}
+
+static void
+answer_is_whole(struct load *load, struct connection *c)
+{
+    uint64_t us = (now_ns() - c->began_ns) / 1000;
+
+    load->requests++;
+    if (load->sample_count < MAX_SAMPLES)
+        load->samples_us[load->sample_count++] = us < UINT32_MAX ? (uint32_t) us : UINT32_MAX;
+    send_request(load, c);
+}
+
+/* The head is whole: how long is the body? */
+static uint64_t
+read_head(struct load *load, struct connection *c)
+{
+    int status = 0;
+    const char *line = strcasestr(c->head, "\r\ncontent-length:");
+    bool has_body = strcmp(load->method, "HEAD") != 0;
+
+    (void) sscanf(c->head, "HTTP/1.%*c %d", &status);
+    if (status != 200 && status != 206 && status != 304)
+        load->errors++;
+    if (status == 304 || !has_body)
+        return 0;
+    if (!line) {
+        load->errors++;
+        return 0;
+    }
+    return strtoull(line + strlen("\r\ncontent-length:"), NULL, 10);
+}
+
+/* Take n bytes of `piece`. */
+static void
+take_bytes(struct load *load, struct connection *c, size_t n)
+{
+    size_t at = 0;
+
+    while (at < n && !c->in_body) {
+        if (c->head_length + 1 >= MAX_HEAD_BYTES) {
+            fprintf(stderr, "bench-load: a head of more than %d bytes\n", MAX_HEAD_BYTES);
+            exit(1);
+        }
+        c->head[c->head_length++] = piece[at++];
+        if (c->head_length < 4 || memcmp(c->head + c->head_length - 4, "\r\n\r\n", 4) != 0)
+            continue;
+        c->head[c->head_length] = '\0';
+        c->body_left = read_head(load, c);
+        c->in_body = true;
+    }
+    if (!c->in_body)
+        return;
+    c->body_left -= n - at < c->body_left ? n - at : c->body_left;
+    load->bytes += n - at;
+    if (c->body_left == 0)
+        answer_is_whole(load, c);
+}
+
+static void
+readable(struct load *load, struct connection *c)
+{
+    ssize_t n = recv(c->fd, piece, sizeof(piece), MSG_DONTWAIT);
+
+    if (n > 0) {
+        take_bytes(load, c, (size_t) n);
+        return;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    /* A server may close after so many requests; between two it is no error. */
+    if (c->head_length > 0 || c->in_body)
+        load->errors++;
+    (void) close(c->fd);
+    open_connection(load, c);
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *) a, y = *(const uint32_t *) b;
+
+    return x < y ? -1 : x > y;
+}
+
+static void
+run(struct load *load, struct connection *connections, int count, double seconds)
+{
+    struct epoll_event events[256];
+    uint64_t began = now_ns();
+    uint64_t until = began + (uint64_t) (seconds * 1e9);
+    size_t n;
+
+    for (int i = 0; i < count; i++)
+        open_connection(load, &connections[i]);
+    while (now_ns() < until) {
+        int ready = epoll_wait(load->epoll_fd, events, 256, 100);
+
+        for (int i = 0; i < ready; i++)
+            readable(load, events[i].data.ptr);
+    }
+    double took = (double) (now_ns() - began) / 1e9;
+
+    n = load->sample_count;
+    qsort(load->samples_us, n, sizeof(uint32_t), by_value);
+    printf(
+        "{\"requests\": %llu, \"bytes\": %llu, \"seconds\": %.4f, \"p50_us\": %u, \"p99_us\": %u, "
+        "\"errors\": %llu}\n",
+        (unsigned long long) load->requests, (unsigned long long) load->bytes, took,
+        n ? load->samples_us[n / 2] : 0, n ? load->samples_us[n * 99 / 100] : 0,
+        (unsigned long long) load->errors);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct load load = {.method = "GET", .header = ""};
+    int count = 8;
+    double seconds = 1;
+    int option;
+
+    while ((option = getopt(argc, argv, "c:s:m:H:")) != -1) {
+        if (option == 'c')
+            count = (int) strtol(optarg, NULL, 10);
+        else if (option == 's')
+            seconds = strtod(optarg, NULL);
+        else if (option == 'm')
+            load.method = optarg;
+        else if (option == 'H')
+            load.header = optarg;
+        else
+            return 2;
+    }
+    if (argc - optind < 2 || count < 1 || count > MAX_CONNECTIONS || seconds > MAX_SECONDS) {
+        fprintf(stderr,
+                "usage: bench-load [-c N] [-s SECONDS] [-m METHOD] [-H HEADER] PORT PATH...\n");
+        return 2;
+    }
+    load.port = (uint16_t) strtoul(argv[optind], NULL, 10);
+    load.paths = argv + optind + 1;
+    load.path_count = argc - optind - 1;
+    load.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    load.samples_us = calloc(MAX_SAMPLES, sizeof(uint32_t));
+    struct connection *connections = calloc((size_t) count, sizeof(*connections));
+
+    if (load.epoll_fd < 0 || !load.samples_us || !connections)
+        die("bench-load");
+    run(&load, connections, count, seconds);
+    return 0;
+}
