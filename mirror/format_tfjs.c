@@ -22,7 +22,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
-/* What JSON numbers, and the metadata that is made of these sums, hold exactly: just under 8 PiB. */
+/* What JSON numbers, and the metadata that is made of these sums, hold exactly: just under 8 PiB.
+ */
 #define MAX_WEIGHT_BYTES ((UINT64_C(1) << 53) - 1)
 
 struct dtype {
@@ -359,6 +360,9 @@ read_tfjs(const struct json_scan *scan, struct manifest *ret, struct mh_fault *f
 
     if (claims_document(scan)) {
         (void) json_scan_member(scan, "weightsManifest", &text, &n);
+        if (n > MANIFEST_MAX_TREE)
+            return fail(fault, MH_TOO_LARGE, 0, "weightsManifest is longer than %u MiB",
+                        MANIFEST_MAX_TREE >> 20);
         code = json_parse(text, n, &tree, fault);
         if (code == MH_OK)
             code = read_groups(&manifest, tree, fault);

@@ -17,7 +17,11 @@
 
 #define MANIFEST_BYTES_UNKNOWN UINT64_MAX
 #define MANIFEST_MAX_PARTS     10000
-#define MANIFEST_MAX_CAPTURE   (16u << 20)
+/* Of all wanted members together. Some are only asked whether they are there (TF.js' modelTopology,
+ * tens of megabytes in real models), but the scanner keeps their text too. */
+#define MANIFEST_MAX_CAPTURE (64u << 20)
+/* Of the member that is read as a tree, which takes several times its text. */
+#define MANIFEST_MAX_TREE (16u << 20)
 
 struct manifest_part {
     char *path;      /* as the manifest says it, checked by name_join()'s rules when joined */

@@ -171,3 +171,55 @@ store_meta_path(const char *mirror, const char *place)
 {
     return str_printf("meta/%s/%s.json", mirror, place);
 }
+
+/* --- directories to sync --- */
+
+static bool
+add_directory(struct map *set, const char *path, size_t n)
+{
+    scoped(mem_freep) char *directory = str_dup_n(path, n);
+
+    return directory && map_set(set, directory, set);
+}
+
+bool
+sync_set_add(const struct store *store, struct map *set, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t) (slash - path) : 0;
+
+    while (n > 0) {
+        struct stat st;
+        scoped(mem_freep) char *directory = str_dup_n(path, n);
+
+        if (!directory)
+            return false;
+        bool is_there = file_stat(store->dir_fd, directory, &st) == 0;
+
+        if (!map_get(set, directory) && !add_directory(set, path, n))
+            return false;
+        if (is_there)
+            return true;
+        do
+            n--;
+        while (n > 0 && path[n] != '/');
+    }
+    return true;
+}
+
+enum mh_code
+sync_set_sync(const struct store *store, const struct map *set, struct mh_fault *fault)
+{
+    for (const struct map_entry *e = map_first(set); e; e = map_next(e)) {
+        struct stat st;
+
+        /* Removals may name a directory that is not there. */
+        if (file_stat(store->dir_fd, map_key(e), &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
+            continue;
+        enum mh_code code = file_sync(store->dir_fd, map_key(e), NULL, fault);
+
+        if (code != MH_OK)
+            return code;
+    }
+    return MH_OK;
+}

@@ -59,6 +59,13 @@ MUST_USE enum mh_code file_list(int dir_fd, const char *path,
                                 bool (*visit)(void *arg, const char *name), void *arg,
                                 struct mh_fault *fault);
 
+/* The directories that a commit has touched, each to be synced once: a map used as a set. */
+/* Note the directory of `path`, and those above it that do not exist yet, with the one they will be
+ * made in. false: no memory. */
+MUST_USE bool sync_set_add(const struct store *store, struct map *set, const char *path);
+MUST_USE enum mh_code sync_set_sync(const struct store *store, const struct map *set,
+                                    struct mh_fault *fault);
+
 /* "objects/<mirror>/<place>" and "meta/<mirror>/<place>.json", owned by the caller; NULL: no
  * memory. */
 char *store_object_path(const char *mirror, const char *place);
@@ -105,12 +112,30 @@ void journal_unlock(const struct store *store);
  * store->sequence. CORRUPT names an entry that cannot be read. */
 MUST_USE enum mh_code journal_redo(struct store *store, struct mh_fault *fault);
 
-/* The directories that a commit has touched, each to be synced once: a map used as a set. */
-/* Note the directory of `path`, and those above it that do not exist yet, with the one they will be
- * made in. false: no memory. */
-MUST_USE bool sync_set_add(const struct store *store, struct map *set, const char *path);
-MUST_USE enum mh_code sync_set_sync(const struct store *store, const struct map *set,
-                                    struct mh_fault *fault);
+/* --- store_plan.c: the first half of a commit --- */
+
+/* At most: two changes of the step itself, and two removals at the object's other place. */
+#define COMMIT_CHANGES_PER_STEP 4
+
+struct commit {
+    struct store *store;
+    uint64_t sequence;
+    struct store_step *steps;
+    size_t step_count;
+    char **places; /* one for each PUBLISH; handed to the steps at the end */
+    int64_t *mtimes;
+    struct change *changes;
+    size_t change_count;
+    struct map *claims;  /* path -> claim_file or claim_directory */
+    struct map *touched; /* directories to sync */
+};
+
+/* Choose places, sync the partial files, write the metadata to journal/, list the changes. */
+MUST_USE enum mh_code commit_plan(struct commit *commit, struct mh_fault *fault);
+/* Nothing of the plan has happened: remove what it made. */
+void commit_unplan(const struct commit *commit);
+/* Remove directories that were made for nothing, or are empty now. */
+void commit_prune(const struct commit *commit);
 
 /* --- store_partial.c --- */
 

@@ -25,8 +25,8 @@ SHARD_BYTES = 4 * 1024 * 1024
 CHANGED_AT = 1569888000  # the day the made-up files were last changed: fixed, so that ETags are too
 
 # MobileNetV1 after its first convolution: output channels and stride of each separable block.
-BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 5
-BLOCKS += [(1024, 1), (1024, 1)]
+# BodyPix's has 512 channels in the last two, where the classifier has 1024.
+BLOCKS = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)] + [(512, 1)] * 7
 
 # BodyPix's outputs and their channels, in the order in which the client takes them.
 HEADS = [

@@ -7,7 +7,7 @@
 #include "name.h"
 #include "unit.h"
 
-/* Scan a whole text and read it. *ret_scan_code tells of the scan. */
+/* Scan a whole text and read it. */
 static enum mh_code
 read_text(const char *path, const char *text, struct manifest *ret, bool *ret_is,
           struct mh_fault *fault)
@@ -240,6 +240,33 @@ test_ceiling(void **state)
     buf_done(&text);
 }
 
+/* A topology may be larger than any list of weights; a list of weights may not. */
+static void
+test_large(void **state)
+{
+    size_t n = MANIFEST_MAX_TREE + 100;
+    struct buf text = BUF_INIT(2 * n);
+    struct manifest manifest = {0};
+    bool is = false;
+    char *filler = mem_calloc(n, 1);
+
+    (void) state;
+    memset(filler, 'x', n);
+    buf_add_str(&text, "{\"modelTopology\":{\"a\":\"");
+    buf_add(&text, filler, n);
+    buf_add_str(&text, "\"},\"weightsManifest\":[]}");
+    assert_int_equal(read_text("m", buf_text(&text), &manifest, &is, NULL), MH_OK);
+    assert_true(is);
+    manifest_done(&manifest);
+    buf_clear(&text);
+    buf_add_str(&text, "{\"weightsManifest\":[\"");
+    buf_add(&text, filler, n);
+    buf_add_str(&text, "\"]}");
+    assert_int_equal(read_text("m", buf_text(&text), &manifest, &is, NULL), MH_TOO_LARGE);
+    buf_done(&text);
+    mem_free(filler);
+}
+
 /* The real ones, where they are at hand. */
 static void
 test_real(void **state)
@@ -295,7 +322,7 @@ main(void)
         cmocka_unit_test(test_sizes), cmocka_unit_test(test_groups),
         cmocka_unit_test(test_bad),   cmocka_unit_test(test_claims),
         cmocka_unit_test(test_paths), cmocka_unit_test(test_ceiling),
-        cmocka_unit_test(test_real),
+        cmocka_unit_test(test_large), cmocka_unit_test(test_real),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,9 +30,10 @@ async function segment(modelUrl, imageUrl) {
   return Array.from(data);
 }
 
-// The headers that a script on another origin may read.
+// The headers that a script on another origin may read. Not the browser's cache: it keeps the headers
+// of its first answer, which while a file was arriving had no ETag, through any later 304.
 async function headersOf(url) {
-  return Object.fromEntries((await fetch(url)).headers);
+  return Object.fromEntries((await fetch(url, { cache: 'no-store' })).headers);
 }
 
 // Loads any model; resolves to 'loaded', or to the message of the error.
