@@ -38,6 +38,7 @@ enum json_kind {
 struct json_scan; /* opaque */
 
 /* wanted       names of top-level members whose text is kept; borrowed until json_scan_free()
+ *              (a name with '?' in front: only its kind is found out, its text is not kept)
  * max_capture  ceiling of what is kept, in bytes, all members together
  * keep_array   keep the whole value, if it is an array (up to max_capture)
  * NULL when memory runs out. */

@@ -78,6 +78,10 @@ json_value_begins(struct json_scan *scan, enum json_kind kind, const uint8_t *p)
     if (scan->current == NULL || scan->is_capturing)
         return;
     scan->current->kind = kind;
+    if (scan->current->is_kind_only) {
+        scan->current = NULL;
+        return;
+    }
     scan->current->from = scan->captured.length;
     scan->is_capturing = true;
     scan->capture_from = p;
@@ -124,9 +128,13 @@ json_scan_new(const char *const *wanted, size_t wanted_count, size_t max_capture
         return NULL;
     }
     for (size_t i = 0; i < wanted_count; i++) {
-        scan->wanted[i].name = wanted[i];
-        scan->wanted[i].name_length = strlen(wanted[i]);
-        scan->wanted[i].name_hash = keyhash_of(wanted[i], strlen(wanted[i]));
+        bool is_kind_only = wanted[i][0] == '?';
+        const char *name = wanted[i] + is_kind_only;
+
+        scan->wanted[i].name = name;
+        scan->wanted[i].name_length = strlen(name);
+        scan->wanted[i].name_hash = keyhash_of(name, strlen(name));
+        scan->wanted[i].is_kind_only = is_kind_only;
     }
     scan->wanted_count = wanted_count;
     scan->keeps_array = keep_array;

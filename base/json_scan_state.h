@@ -40,6 +40,7 @@ struct json_wanted {
     const char *name; /* NULL: the whole array */
     size_t name_length;
     uint64_t name_hash;
+    bool is_kind_only; /* its text is not kept */
     enum json_kind kind;
     size_t from; /* in captured */
     size_t length;

@@ -253,8 +253,11 @@ flight_detach_failed_locked(struct object *object)
 
     (void) pthread_mutex_lock(&flight->lock);
     bool has_failed = flight->state == FLIGHT_FAILED;
+    /* A 404 is going to be remembered, and answers for the upstream until then too. */
+    bool is_negative = flight->code == MH_NOT_FOUND && object->mirror->negative_ttl_s > 0;
+
     (void) pthread_mutex_unlock(&flight->lock);
-    if (!has_failed)
+    if (!has_failed || is_negative)
         return false;
     flight->is_detached = true;
     object->leaving++;

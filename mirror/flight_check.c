@@ -126,7 +126,7 @@ find_on_disk(struct flight *flight, struct mh_fault *f)
 {
     struct object *object = flight->object;
     const struct store *store = flight->host->store;
-    scoped(mem_freep) char *url = mirror_url(object->mirror, 0, object->target);
+    scoped(mem_freep) char *url = object_store_url(object);
     struct meta meta = {0};
     char *place = NULL;
     scoped(fd_closep) int fd = -1;

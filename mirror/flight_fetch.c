@@ -195,6 +195,17 @@ dup_header(const struct fetch_head *head, const char *name)
     return str_dup(fetch_header(head, name));
 }
 
+/* S3 gives objects that it encrypts with a key of its own an ETag that looks like an md5 and is
+ * none (Amazon S3 API reference, "Object": ETag). */
+static bool
+etag_is_hash(const struct fetch_head *head)
+{
+    const char *encryption = fetch_header(head, "x-amz-server-side-encryption");
+
+    return !fetch_header(head, "x-amz-server-side-encryption-customer-algorithm") &&
+           (!encryption || strncmp(encryption, "aws:kms", 7) != 0);
+}
+
 static void
 read_declared(const struct fetch_head *head, struct declared *ret)
 {
@@ -205,7 +216,7 @@ read_declared(const struct fetch_head *head, struct declared *ret)
         .repr_digest = fetch_header(head, "Repr-Digest"),
         .content_digest = head->status == 200 ? fetch_header(head, "Content-Digest") : NULL,
         .x_linked_etag = fetch_header(head, "X-Linked-Etag"),
-        .etag = fetch_header(head, "ETag"),
+        .etag = etag_is_hash(head) ? fetch_header(head, "ETag") : NULL,
         .x_goog_hash = has_goog ? goog : NULL,
     };
 

@@ -376,7 +376,7 @@ read_tfjs(const struct json_scan *scan, struct manifest *ret, struct mh_fault *f
     return code;
 }
 
-static const char *const members[] = {"weightsManifest", "modelTopology", NULL};
+static const char *const members[] = {"weightsManifest", "?modelTopology", NULL};
 
 const struct manifest_format manifest_format_tfjs = {
     .name = "tfjs",

@@ -136,6 +136,9 @@ void object_set_failure_locked(struct object *object, enum mh_code code,
 /* A failure that answers for the upstream: a 404 or 410, remembered shortly. */
 const struct failure *object_negative_locked(const struct object *object);
 void object_free_all(struct mh_host *host); /* the index's end; threads are gone */
+/* The URL that its hashed place in the store is made of: the same whoever asked first, and with
+ * which ignored parameters. mem_free(). */
+char *object_store_url(const struct object *object);
 /* The local path with its query, e.g. "/tfjs-models/a/model.json?x=1"; mem_free(). */
 char *object_path(const struct object *object);
 

@@ -17,9 +17,8 @@
 
 #define MANIFEST_BYTES_UNKNOWN UINT64_MAX
 #define MANIFEST_MAX_PARTS     10000
-/* Of all wanted members together. Some are only asked whether they are there (TF.js' modelTopology,
- * tens of megabytes in real models), but the scanner keeps their text too. */
-#define MANIFEST_MAX_CAPTURE (64u << 20)
+/* Of all members whose text is kept, together. */
+#define MANIFEST_MAX_CAPTURE (24u << 20)
 /* Of the member that is read as a tree, which takes several times its text. */
 #define MANIFEST_MAX_TREE (16u << 20)
 
@@ -49,7 +48,7 @@ struct manifest_format {
     const char *name; /* "tfjs" */
     /* Must a file of this name be of this format? path: name or URL path without query. */
     bool (*claims_path)(const char *path);
-    /* Top-level members it wants to see, NULL-terminated. */
+    /* Top-level members it wants to see, NULL-terminated, as json_scan_new() takes them. */
     const char *const *members;
     /* Is this scanned document of this format? */
     bool (*claims_document)(const struct json_scan *scan);

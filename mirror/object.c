@@ -11,6 +11,7 @@
 #include "clocks.h"
 #include "mem.h"
 #include "model.h"
+#include "name.h"
 
 #include <modelhost/view.h>
 
@@ -201,4 +202,16 @@ char *
 object_path(const struct object *object)
 {
     return str_printf("%s%s", object->mirror->path, object->target);
+}
+
+char *
+object_store_url(const struct object *object)
+{
+    struct buf target = BUF_INIT(16384);
+
+    name_to_target(object->name, &target);
+    char *url = buf_is_ok(&target) ? mirror_url(object->mirror, 0, buf_text(&target)) : NULL;
+
+    buf_done(&target);
+    return url;
 }

@@ -52,14 +52,19 @@ commit_batch(struct mh_host *host, struct flight **flights, size_t n)
 {
     struct store_step steps[PUBLISH_MAX_STEPS];
     struct mh_fault fault = {0};
+    enum mh_code code = MH_OK;
 
     for (size_t i = 0; i < n; i++)
         steps[i] = (struct store_step){.action = STORE_PUBLISH,
+                                       .url = object_store_url(flights[i]->object),
                                        .mirror = flights[i]->object->mirror->name,
                                        .partial_id = flights[i]->partial_id,
                                        .meta = &flights[i]->meta};
-    enum mh_code code = store_commit(host->store, steps, n, &fault);
-
+    for (size_t i = 0; i < n && code == MH_OK; i++)
+        if (!steps[i].url)
+            code = fail(&fault, MH_NOMEM, 0, "out of memory for a commit");
+    if (code == MH_OK)
+        code = store_commit(host->store, steps, n, &fault);
     for (size_t i = 0; i < n; i++) {
         struct version *version =
             code == MH_OK ? version_new(&flights[i]->meta, steps[i].place) : NULL;
@@ -70,6 +75,7 @@ commit_batch(struct mh_host *host, struct flight **flights, size_t n)
             conclude_unpublished(flights[i], code == MH_OK ? MH_NOMEM : code, &fault);
         else
             flight_conclude(flights[i], version);
+        mem_free((char *) steps[i].url);
     }
 }
 

@@ -30,7 +30,8 @@ struct refresh_file {
     enum outcome outcome;
     struct meta meta; /* SAME: the renewed metadata; STAGED: what will be published */
     char partial_id[STORE_ID_SIZE];
-    bool is_held; /* a manifest whose requests are held until the switch */
+    char *store_url; /* what its hashed place is made of */
+    bool is_held;    /* a manifest whose requests are held until the switch */
 };
 
 struct refresh {
@@ -66,7 +67,10 @@ add_file(struct refresh *refresh, struct object *object)
 {
     struct refresh_file *file = mem_new(struct refresh_file);
 
-    if (!file || !list_add(&refresh->files, file)) {
+    if (file)
+        file->store_url = object_store_url(object);
+    if (!file || !file->store_url || !list_add(&refresh->files, file)) {
+        mem_free(file ? file->store_url : NULL);
         mem_free(file);
         return NULL;
     }
@@ -81,6 +85,7 @@ free_file(void *item)
     struct refresh_file *file = item;
 
     meta_done(&file->meta);
+    mem_free(file->store_url);
     mem_free(file);
 }
 
@@ -409,6 +414,7 @@ step_of(struct refresh_file *file)
     if (file->outcome == OUTCOME_STAGED) {
         step.action = STORE_PUBLISH;
         step.partial_id = file->partial_id;
+        step.url = file->store_url;
     } else {
         step.action = file->outcome == OUTCOME_GONE ? STORE_REMOVE : STORE_META;
         step.meta = file->outcome == OUTCOME_GONE ? &current->meta : &file->meta;
