@@ -91,8 +91,45 @@ function writeModel(folder) {
   }
 }
 
+// A load rejects with its first failure, while its other requests are still under way; the next load
+// would share their downloads. So every request is waited for, and then the server.
 async function load(url) {
-  const model = await tf.loadGraphModel(url);
+  const requests = [];
+  const fetchFunc = (...what) => {
+    const request = fetch(...what).then(async (answer) => {
+      const body = await answer.arrayBuffer();
+
+      return new Response(body, answer);
+    });
+
+    requests.push(request);
+    return request;
+  };
+
+  try {
+    return await read(url, fetchFunc);
+  } finally {
+    await Promise.allSettled(requests);
+    await isIdle();
+  }
+}
+
+async function isIdle() {
+  const until = Date.now() + 10_000;
+
+  while (Date.now() < until) {
+    const answer = await (await fetch(`${modelhost.url}/-/api/flights`)).json();
+
+    if (answer.flights.length === 0) {
+      return;
+    }
+    await new Promise(setImmediate);
+  }
+  throw new Error('downloads go on');
+}
+
+async function read(url, fetchFunc) {
+  const model = await tf.loadGraphModel(url, { fetchFunc });
   const values = model.weights.w[0].dataSync();
 
   model.dispose();
