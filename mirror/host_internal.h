@@ -55,18 +55,20 @@ struct object {
     _Atomic(struct version *) current; /* changes under host->lock only; compared without */
     atomic_int_least64_t used_at;      /* seconds since the epoch */
     atomic_uint_least64_t asked_ms;    /* last request, monotonic; 0: none */
+    atomic_uint sending;               /* kept answers of it that are on their way */
+    atomic_uint leaving; /* removals of it that are not on disk yet: what lies there is not its;
+                            changes under host->lock only */
 
     /* host->lock: */
     unsigned refs; /* views, flights, models' parts */
     struct flight *flight;
-    struct model *model;        /* if it is a manifest */
-    struct list named_by;       /* struct model *: those that name it */
-    struct failure *failure;    /* of the last flight; NULL after a success */
+    struct model *model;     /* if it is a manifest */
+    struct list named_by;    /* struct model *: those that name it */
+    struct failure *failure; /* of the last flight; NULL after a success */
     uint64_t seen_bytes;     /* length as last seen since its manifest was, for sums; or unknown */
-    unsigned views;             /* open now */
-    struct refresh *refresh;    /* the one that it is part of */
+    unsigned views;          /* open now, and not resting */
+    struct refresh *refresh; /* the one that it is part of */
     uint64_t refresh_failed_ms; /* when its last refresh failed, monotonic; 0: it did not */
-    unsigned leaving; /* removals of it that are not on disk yet: what lies there is not its */
 };
 
 struct mh_host {

@@ -588,7 +588,8 @@ is_quiet(const struct refresh *refresh, uint64_t now)
         const struct object *object = ((struct refresh_file *) refresh->files.items[i])->object;
         uint64_t asked = atomic_load_explicit(&object->asked_ms, memory_order_relaxed);
 
-        if (object->views > 0 || (asked && now < asked + refresh->host->settle_ms))
+        if (object->views > 0 || atomic_load(&object->sending) > 0 ||
+            (asked && now < asked + refresh->host->settle_ms))
             return false;
     }
     return true;

@@ -33,6 +33,7 @@ struct mh_view {
     enum mh_code failed;
     struct mh_fault *fault;
     bool is_shard;
+    bool is_resting;           /* it does not count among the object's open views */
     enum mh_cache_state cache; /* of a version */
     bool has_head;
     uint32_t epoch;
@@ -178,7 +179,7 @@ mh_view_close(struct mh_view *view)
     }
     if (view->object) {
         (void) pthread_mutex_lock(&view->host->lock);
-        view->object->views--;
+        view->object->views -= view->is_resting ? 0 : 1;
         object_unref_locked(view->object);
         (void) pthread_mutex_unlock(&view->host->lock);
     }
@@ -368,7 +369,8 @@ read_at(const struct mh_view *view, int fd, uint64_t offset, void *buffer, size_
     if (got < 0)
         return fail_errno(f, errno, "cannot read '%s'", view->object->label);
     if ((size_t) got != n)
-        return fail(f, MH_IO, 0, "the file of '%s' was cut short from outside", view->object->label);
+        return fail(f, MH_IO, 0, "the file of '%s' was cut short from outside",
+                    view->object->label);
     *ret_n = n;
     return MH_OK;
 }
@@ -461,7 +463,29 @@ bool
 mh_view_is_current(const struct mh_view *view)
 {
     return view->version &&
-           atomic_load_explicit(&view->object->current, memory_order_acquire) == view->version;
+           atomic_load_explicit(&view->object->current, memory_order_acquire) == view->version &&
+           atomic_load_explicit(&view->object->leaving, memory_order_acquire) == 0;
+}
+
+void
+mh_view_rest(struct mh_view *view)
+{
+    (void) pthread_mutex_lock(&view->host->lock);
+    view->object->views -= view->is_resting ? 0 : 1;
+    view->is_resting = true;
+    (void) pthread_mutex_unlock(&view->host->lock);
+}
+
+void
+mh_view_send_begin(const struct mh_view *view)
+{
+    (void) atomic_fetch_add(&view->object->sending, 1);
+}
+
+void
+mh_view_send_end(const struct mh_view *view)
+{
+    (void) atomic_fetch_sub(&view->object->sending, 1);
 }
 
 void

@@ -289,6 +289,7 @@ answer_api_status(struct request *rq)
     jsonw_bool(&w, "offline", server->settings->cache.is_offline);
     jsonw_uint(&w, "requests", atomic_load(&server->counters.requests));
     jsonw_uint(&w, "hits", atomic_load(&server->counters.hits));
+    jsonw_uint(&w, "kept", atomic_load(&server->counters.kept));
     jsonw_uint(&w, "bytes", atomic_load(&server->counters.bytes));
     jsonw_uint(&w, "upstream_requests", host.upstream_requests);
     jsonw_uint(&w, "upstream_bytes", host.upstream_bytes);

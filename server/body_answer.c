@@ -69,6 +69,14 @@ body_status(enum body_part part)
     return statuses[part];
 }
 
+enum ready_kind
+body_ready_kind(const struct request *rq, enum body_part part)
+{
+    if (part == BODY_NOT_MODIFIED)
+        return READY_NOT_MODIFIED;
+    return rq->is_head ? READY_HEAD : READY_BODY;
+}
+
 void
 body_fields(struct reply *reply, enum body_part part, const struct conditional_object *object,
             uint64_t length, const struct range_span *span)

@@ -7,6 +7,7 @@
 #include "attrs.h"
 #include "conditional.h"
 #include "range.h"
+#include "ready.h"
 #include "reply.h"
 #include "request.h"
 
@@ -32,6 +33,9 @@ enum body_part body_judge(struct request *rq, const struct conditional_object *o
 
 /* The status of a part. */
 unsigned body_status(enum body_part part);
+
+/* Which of the answers that are kept ready a whole body or a 304 is. */
+enum ready_kind body_ready_kind(const struct request *rq, enum body_part part);
 
 /* Add ETag, Last-Modified, Accept-Ranges and Content-Range, as far as they belong to the part. */
 void body_fields(struct reply *reply, enum body_part part, const struct conditional_object *object,

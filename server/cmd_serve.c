@@ -14,6 +14,7 @@
 #include "log.h"
 #include "mem.h"
 #include "notify.h"
+#include "ready.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -74,13 +75,15 @@ block_signals(sigset_t *ret_signals)
     (void) signal(SIGPIPE, SIG_IGN);
 }
 
+/* Until a signal comes. Meanwhile what the HTTP threads keep ready is let go of when it is old. */
 static void
-await_stop(const sigset_t *signals)
+await_stop(struct server *server, const sigset_t *signals)
 {
-    int number = 0;
+    static const struct timespec beat = {.tv_sec = 1};
+    int number;
 
-    while (sigwait(signals, &number) == EINTR)
-        ;
+    while ((number = sigtimedwait(signals, NULL, &beat)) < 0)
+        ready_sweep(server); /* also after EINTR, which does no harm */
     log_debug("stopping: %s", strsignal(number));
     (void) pthread_sigmask(SIG_UNBLOCK, signals, NULL);
 }
@@ -128,7 +131,7 @@ serve_until_stopped(const struct settings *settings, struct mh_host *host, const
     if (code == MH_OK) {
         print_ready(server);
         tell_manager("READY=1");
-        await_stop(signals);
+        await_stop(server, signals);
         tell_manager("STOPPING=1");
     }
     server_free(server);

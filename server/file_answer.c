@@ -12,6 +12,7 @@
 #include "fd.h"
 #include "files.h"
 #include "own_pages.h"
+#include "ready.h"
 #include "reply.h"
 #include "request.h"
 
@@ -24,6 +25,8 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
                                               .modified_at = found->modified_at};
     struct range_span span;
     const enum body_part part = body_judge(rq, &object, found->bytes, now, &span);
+    const struct ready_offer offer = {
+        .kind = body_ready_kind(rq, part), .object = &object, .now = now};
     struct reply reply = REPLY_INIT(body_status(part));
     struct mh_fault fault;
     enum mh_code code = MH_OK;
@@ -34,7 +37,7 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
     reply_field(&reply, "Cache-Control", "no-cache");
     if (part == BODY_NOT_MODIFIED) {
         reply_absent(&reply, found->bytes);
-        return reply_send(rq, &reply);
+        return ready_send(rq, &reply, &offer);
     }
     reply_field(&reply, "Content-Type", found->content_type);
     if (rq->is_head)
@@ -42,7 +45,7 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
     else
         code = body_from_fd(&reply, &found->fd, &span, &fault);
     if (code == MH_OK)
-        return reply_send(rq, &reply);
+        return part == BODY_SPAN ? reply_send(rq, &reply) : ready_send(rq, &reply, &offer);
     reply_done(&reply);
     /* Cut short under our hands: a client that asks again gets the file as it is then. */
     return reply_problem(rq, 503, code == MH_CORRUPT ? MH_BUSY : code, &fault);

@@ -24,6 +24,7 @@
 #include "log.h"
 #include "mem.h"
 #include "mhd_callbacks.h"
+#include "ready.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -154,6 +155,7 @@ server_open(const struct settings *settings, struct mh_host *host, struct server
     server->root_fd = -1;
     server->started_mono_ms = clock_mono_ms();
     (void) pthread_mutex_init(&server->paused_lock, NULL); /* cannot fail without attributes */
+    (void) pthread_mutex_init(&server->ready_lock, NULL);
     (void) pthread_cond_init(&server->paused_none, NULL);
 
     code = open_root(server, fault);
@@ -195,6 +197,7 @@ affordable_connections(size_t listeners)
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         limit.rlim_cur = 1024;
+    limit.rlim_cur -= ready_files_max(limit.rlim_cur);
     n = limit.rlim_cur > 2 * SPARE_DESCRIPTORS ? limit.rlim_cur - SPARE_DESCRIPTORS
                                                : limit.rlim_cur / 2;
     n = n / DESCRIPTORS_PER / (listeners > 0 ? listeners : 1);
@@ -312,6 +315,11 @@ server_start(struct server *server, struct mh_fault *fault)
 {
     enum mh_code code = MH_OK;
 
+    struct rlimit limit = {.rlim_cur = 1024};
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        limit.rlim_cur = 1024;
+    server->ready_files_max = ready_files_max(limit.rlim_cur);
     for (size_t i = 0; code == MH_OK && i < server->listener_count; i++)
         code = start_listener(server, server->listeners[i], fault);
     return code;
@@ -362,6 +370,7 @@ server_stop(struct server *server)
         server->listeners[i]->daemon = NULL;
         server->listeners[i]->socket.fd = -1;
     }
+    ready_free_all(server); /* its threads are gone; the views must go before the host does */
 }
 
 void
@@ -377,5 +386,6 @@ server_free(struct server *server)
     fd_close(server->root_fd);
     (void) pthread_cond_destroy(&server->paused_none);
     (void) pthread_mutex_destroy(&server->paused_lock);
+    (void) pthread_mutex_destroy(&server->ready_lock);
     mem_free(server);
 }

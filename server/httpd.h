@@ -30,6 +30,7 @@ struct listener {
 struct server_counters {
     _Atomic uint64_t requests;
     _Atomic uint64_t hits;  /* mirror paths answered without the client waiting for an upstream */
+    _Atomic uint64_t kept;  /* answers that were ready (ready.h) */
     _Atomic uint64_t bytes; /* of bodies, as far as they were handed to the kernel */
 };
 
@@ -44,6 +45,11 @@ struct server {
     size_t listener_count;
     struct server_counters counters;
     atomic_bool is_stopping;
+
+    pthread_mutex_t ready_lock;
+    struct ready_table *ready;    /* one per HTTP thread (ready.h); the list is guarded */
+    _Atomic uint64_t ready_files; /* descriptors that kept answers hold, and how many they may */
+    uint64_t ready_files_max;
 
     /* Connections that wait for the mirror: none may be left when a daemon is stopped. */
     pthread_mutex_t paused_lock;

@@ -17,6 +17,7 @@
 #include "fd.h"
 #include "log.h"
 #include "mime.h"
+#include "ready.h"
 #include "reply.h"
 #include "request.h"
 
@@ -202,7 +203,13 @@ answer_known(struct request *rq, struct mirror_body *body)
     }
     if (body->head->cache != MH_CACHE_MISS)
         atomic_fetch_add_explicit(&rq->server->counters.hits, 1, memory_order_relaxed);
-    return reply_send(rq, &reply);
+    if (part == BODY_SPAN || body->head->is_arriving)
+        return reply_send(rq, &reply);
+    return ready_send(rq, &reply,
+                      &(struct ready_offer){.kind = body_ready_kind(rq, part),
+                                            .object = &object,
+                                            .now = now,
+                                            .is_hit = body->head->cache != MH_CACHE_MISS});
 }
 
 /* --- all of it --- */
@@ -230,8 +237,8 @@ check_whole(struct request *rq, struct mh_fault *fault)
 
 /* One look at the view.
  *
- * Returns OK (*ret_answer is set), BUSY (wait for news), NOT_FOUND with *ret_is_stale (the view is of
- * bytes that are gone: open another), or the failure. */
+ * Returns OK (*ret_answer is set), BUSY (wait for news), NOT_FOUND with *ret_is_stale (the view is
+ * of bytes that are gone: open another), or the failure. */
 static enum mh_code
 look(struct request *rq, enum answer *ret_answer, bool *ret_is_stale, struct mh_fault *fault)
 {

@@ -273,23 +273,58 @@ add_fields(struct MHD_Response *response, const struct buf *fields)
     return true;
 }
 
+struct MHD_Response *
+reply_make(struct request *rq, struct reply *reply)
+{
+    struct MHD_Response *response = NULL;
+
+    add_room_fields(rq, reply);
+    if (buf_is_ok(&reply->fields))
+        response = response_of(rq, reply);
+    if (response != NULL && !add_fields(response, &reply->fields)) {
+        MHD_destroy_response(response);
+        response = NULL;
+    }
+    reply_done(reply);
+    return response;
+}
+
+enum answer
+response_queue(struct request *rq, unsigned status, struct MHD_Response *response,
+               uint64_t body_bytes)
+{
+    rq->queued_bytes = rq->is_head ? 0 : body_bytes;
+    return MHD_queue_response(rq->connection, status, response) == MHD_YES ? ANSWER_SENT
+                                                                           : ANSWER_DROP;
+}
+
+void
+response_release(struct MHD_Response *response)
+{
+    if (response != NULL)
+        MHD_destroy_response(response);
+}
+
+/* What the library sends by itself; a reader counts what it hands out. */
+uint64_t
+reply_body_bytes(const struct reply *reply)
+{
+    return reply->kind == REPLY_STATIC || reply->kind == REPLY_BYTES || reply->kind == REPLY_FILE
+               ? reply->length
+               : 0;
+}
+
 enum answer
 reply_send(struct request *rq, struct reply *reply)
 {
-    struct MHD_Response *response = NULL;
-    enum MHD_Result result = MHD_NO;
+    const uint64_t body_bytes = reply_body_bytes(reply);
+    struct MHD_Response *response = reply_make(rq, reply);
+    enum answer answer = ANSWER_DROP;
 
-    add_room_fields(rq, reply);
-    if (reply->kind == REPLY_STATIC || reply->kind == REPLY_BYTES || reply->kind == REPLY_FILE)
-        rq->queued_bytes = rq->is_head ? 0 : reply->length;
-    if (buf_is_ok(&reply->fields))
-        response = response_of(rq, reply);
-    if (response != NULL && add_fields(response, &reply->fields))
-        result = MHD_queue_response(rq->connection, reply->status, response);
     if (response != NULL)
-        MHD_destroy_response(response); /* the connection holds it until it is sent */
-    reply_done(reply);
-    return result == MHD_YES ? ANSWER_SENT : ANSWER_DROP;
+        answer = response_queue(rq, reply->status, response, body_bytes);
+    response_release(response); /* the connection holds it until it is sent */
+    return answer;
 }
 
 /* --- errors --- */

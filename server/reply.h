@@ -62,11 +62,27 @@ void reply_buf(struct reply *reply, struct buf *buf); /* empties the buffer */
 void reply_file(struct reply *reply, int fd, uint64_t offset, uint64_t length);
 void reply_read(struct reply *reply, reply_reader *read, uint64_t length);
 
+/* How much body the library sends by itself: nothing of ABSENT and READER. */
+uint64_t reply_body_bytes(const struct reply *reply);
+
 void reply_done(struct reply *reply); /* of one that is not sent after all */
 
 /* Queue the answer with what every answer of its room carries. Empties the reply, whatever happens.
  * SENT, or DROP when memory ran out. */
 MUST_USE enum answer reply_send(struct request *rq, struct reply *reply);
+
+/* --- answers that are kept (ready.h) --- */
+
+struct MHD_Response;
+
+/* Turn a reply into a response, with what every answer of its room carries. Empties the reply. NULL
+ * when memory ran out. Owned by the caller, response_release(). */
+struct MHD_Response *reply_make(struct request *rq, struct reply *reply);
+/* Queue a response; its reference stays the caller's. body_bytes: what its body counts for. */
+MUST_USE enum answer response_queue(struct request *rq, unsigned status,
+                                    struct MHD_Response *response, uint64_t body_bytes);
+/* Connections that send it keep it until they are done. NULL is accepted. */
+void response_release(struct MHD_Response *response);
 
 /* --- answers that are said in one call --- */
 

@@ -17,6 +17,7 @@
 #include "api.h"
 #include "mem.h"
 #include "mhd_callbacks.h"
+#include "ready.h"
 #include "reply.h"
 #include "units.h"
 
@@ -181,6 +182,7 @@ struct head_facts {
     bool has_bad_length;
     bool has_two_lengths; /* that differ */
     bool has_nul;
+    struct request_hints hints;
 };
 
 static void
@@ -196,6 +198,82 @@ see_length(struct head_facts *facts, const char *value)
     facts->body_bytes = bytes;
 }
 
+/* A field that picks among kept answers. In several lines it is left to the full rules. */
+static void
+see_hint(struct request_hints *hints, const char **hint, const char *value)
+{
+    if (*hint != NULL)
+        hints->is_plain = false;
+    *hint = value;
+}
+
+static void
+see_length_field(struct head_facts *facts, const char *value)
+{
+    facts->hints.is_plain = false;
+    see_length(facts, value);
+}
+
+static void
+see_encoding_field(struct head_facts *facts, const char *value)
+{
+    (void) value;
+    facts->hints.is_plain = false;
+    facts->encodings++;
+}
+
+static void
+see_host_field(struct head_facts *facts, const char *value)
+{
+    (void) value;
+    facts->hosts++;
+}
+
+static void
+see_ruling_field(struct head_facts *facts, const char *value)
+{
+    (void) value;
+    facts->hints.is_plain = false;
+}
+
+static void
+see_none_match(struct head_facts *facts, const char *value)
+{
+    see_hint(&facts->hints, &facts->hints.if_none_match, value);
+}
+
+static void
+see_modified_since(struct head_facts *facts, const char *value)
+{
+    see_hint(&facts->hints, &facts->hints.if_modified_since, value);
+}
+
+static void
+see_origin(struct head_facts *facts, const char *value)
+{
+    see_hint(&facts->hints, &facts->hints.origin, value);
+}
+
+/* The fields that matter before routing; every request is walked through once for all of them. */
+static const struct {
+    const char *name;
+    size_t name_n;
+    void (*see)(struct head_facts *facts, const char *value);
+} head_fields[] = {
+    {"Host", 4, see_host_field},
+    {"Range", 5, see_ruling_field},
+    {"Origin", 6, see_origin},
+    {"Pragma", 6, see_ruling_field},
+    {"If-Match", 8, see_ruling_field},
+    {"If-Range", 8, see_ruling_field},
+    {"Cache-Control", 13, see_ruling_field},
+    {"If-None-Match", 13, see_none_match},
+    {"Content-Length", 14, see_length_field},
+    {"If-Modified-Since", 17, see_modified_since},
+    {"Transfer-Encoding", 17, see_encoding_field},
+    {"If-Unmodified-Since", 19, see_ruling_field},
+};
+
 static enum MHD_Result
 see_head_field(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_n,
                const char *value, size_t value_n)
@@ -205,14 +283,14 @@ see_head_field(void *arg, enum MHD_ValueKind kind, const char *name, size_t name
     (void) kind;
     if (name == NULL || value == NULL)
         return MHD_YES;
-    if (strlen(name) != name_n || strlen(value) != value_n)
+    if (memchr(name, '\0', name_n) != NULL || memchr(value, '\0', value_n) != NULL)
         facts->has_nul = true;
-    if (strcasecmp(name, "Host") == 0)
-        facts->hosts++;
-    else if (strcasecmp(name, "Content-Length") == 0)
-        see_length(facts, value);
-    else if (strcasecmp(name, "Transfer-Encoding") == 0)
-        facts->encodings++;
+    for (size_t i = 0; i < COUNT_OF(head_fields); i++) {
+        if (head_fields[i].name_n == name_n && strcasecmp(name, head_fields[i].name) == 0) {
+            head_fields[i].see(facts, value);
+            break;
+        }
+    }
     return MHD_YES;
 }
 
@@ -306,10 +384,11 @@ settle(struct request *rq, enum answer *ret_answer)
 static bool
 begin(struct request *rq, enum answer *ret_answer)
 {
-    struct head_facts facts = {0};
+    struct head_facts facts = {.hints.is_plain = true};
     const char *sentence;
 
     (void) MHD_get_connection_values_n(rq->connection, MHD_HEADER_KIND, see_head_field, &facts);
+    rq->hints = facts.hints;
     sentence = distrust(rq, &facts);
     if (sentence == NULL && has_body(&facts) && rq->method != METHOD_NONE &&
         rq->method != METHOD_POST)
@@ -350,6 +429,8 @@ finish(struct request *rq)
 
     if (rq->stage == REQUEST_READING) {
         rq->stage = REQUEST_ANSWERING;
+        if (ready_answer(rq, &answer))
+            return answer;
         if (rq->route == NULL && settle(rq, &answer))
             return answer;
         if (rq->body_seen > REQUEST_BODY_MAX)
@@ -432,6 +513,7 @@ request_on_completed(void *listener, struct MHD_Connection *connection, void **c
         return;
     bytes = rq->sent_bytes + (why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? rq->queued_bytes : 0);
     atomic_fetch_add_explicit(&rq->server->counters.bytes, bytes, memory_order_relaxed);
+    ready_sent(rq->kept);
     mh_view_close(rq->view);
     list_done(&rq->joined, mem_free);
     buf_done(&rq->body);

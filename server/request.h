@@ -28,6 +28,17 @@ enum request_stage {
     REQUEST_ANSWERING /* routed: the route's answer function is called until it is done */
 };
 
+/* What the head says that picks an answer among those that are kept ready (ready.h). Borrowed from
+ * the connection; NULL where the client said nothing. */
+struct request_hints {
+    bool is_plain; /* nothing in the head but these fields could change the answer */
+    const char *if_none_match;
+    const char *if_modified_since;
+    const char *origin;
+};
+
+struct ready;
+
 /* Lives from the request line to the end of the answer, on one HTTP thread; only the waiter's wake
  * comes from others. */
 struct request {
@@ -48,6 +59,9 @@ struct request {
     struct buf body;           /* of a POST */
     size_t body_seen;          /* bytes that came, also those that were too many */
     struct list joined;        /* char *: header fields that came in several lines */
+
+    struct request_hints hints; /* set with the head */
+    struct ready *kept;         /* counted: the answer that is being sent, if it is a kept one */
 
     /* Of mirror paths: */
     struct mh_view *view; /* owned; NULL until it is opened */

@@ -89,14 +89,24 @@ MH_MUST_USE enum mh_code mh_view_read(struct mh_view *view, uint64_t offset, uin
  *         this view's version, and is never written again
  *
  * Returns OK; BUSY (still arriving: use mh_view_read()); IO; NOT_FOUND (the file was changed or
- * removed from outside: the caller may open a new view, for which it is verified or fetched again); or the failure of an
- * arriving object's flight. */
-MH_MUST_USE enum mh_code mh_view_open_fd(struct mh_view *view, int *ret_fd,
-                                         struct mh_fault *fault);
+ * removed from outside: the caller may open a new view, for which it is verified or fetched again);
+ * or the failure of an arriving object's flight. */
+MH_MUST_USE enum mh_code mh_view_open_fd(struct mh_view *view, int *ret_fd, struct mh_fault *fault);
 
-/* Is what this view reads still what a new view would get? One atomic load, any thread, no lock:
- * for callers that keep answers ready. */
+/* Is what this view reads still what a new view would get? Not while the object is being switched
+ * or removed, either. Two atomic loads, any thread, no lock: for callers that keep answers ready.
+ */
 bool mh_view_is_current(const struct mh_view *view);
+
+/* Keep the view open without using it: it holds its version, but no longer counts as an answer
+ * being sent, which a switch to newer files would wait for. Takes the index lock; does not block.
+ */
+void mh_view_rest(struct mh_view *view);
+
+/* An answer that was kept ready over a resting view begins to be sent, and has ended: in between it
+ * counts. Always in pairs, before the view is closed. One atomic addition, any thread, no lock. */
+void mh_view_send_begin(const struct mh_view *view);
+void mh_view_send_end(const struct mh_view *view);
 
 /* Count a use of the object without opening a view (for kept answers). One atomic store. */
 void mh_view_touch(const struct mh_view *view);

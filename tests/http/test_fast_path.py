@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Answers that are kept ready: they say what the full rules say, for as long as it is true."""
+
+import os
+
+import pytest
+from content import Seeded, manifest_json
+from program import wait_until
+
+VOLATILE = {"date", "age"}
+
+
+def kept(server):
+    return server.get("/-/api/status").json()["kept"]
+
+
+def fields(reply):
+    return sorted((name, value) for name, value in reply.headers if name.lower() not in VOLATILE)
+
+
+def repeated(connection, server, target, method="GET", headers=(), times=200):
+    """Many of one request on one connection, until kept answers were among them."""
+    before = kept(server)
+    replies = []
+    for _ in range(5):  # one round may fall between two seconds; five do not
+        for _ in range(times):
+            connection.request(target, method, headers)
+            replies.append(connection.read_reply(method))
+        if kept(server) > before:
+            return replies
+    raise AssertionError(f"no answer to {method} {target} {headers} was kept ready")
+
+
+@pytest.fixture(params=[1_000, 300_000], ids=["memory", "descriptor"])
+def cached(request, server, origin):
+    """A cached object of a size that is sent from memory, or from a descriptor."""
+    content = origin.add("/tfjs-models/a/thing.bin", Seeded("thing", request.param))
+    server.get("/tfjs-models/a/thing.bin")
+    server.wait_idle()
+    return content
+
+
+def test_a_kept_answer_is_what_the_full_rules_say(server, cached):
+    with server.connect() as connection:
+        replies = repeated(connection, server, "/tfjs-models/a/thing.bin")
+    assert {reply.status for reply in replies} == {200}
+    assert all(reply.body == cached.all() and reply.is_complete for reply in replies)
+    assert all(fields(reply) == fields(replies[0]) for reply in replies)
+    ages = [int(reply.header("Age")) for reply in replies]
+    assert ages == sorted(ages) and {reply.header("X-Cache") for reply in replies} == {"HIT"}
+
+
+def test_kept_heads_and_not_modified(server, cached):
+    path = "/tfjs-models/a/thing.bin"
+    whole = server.get(path)
+    etag = [("If-None-Match", whole.header("ETag"))]
+    with server.connect() as connection:
+        heads = repeated(connection, server, path, "HEAD")
+        answers = repeated(connection, server, path, "GET", etag)
+        repeated(connection, server, path)  # and after those, a body is there still
+        mixed = repeated(connection, server, path, "HEAD")
+    assert all(fields(reply) == fields(whole) and reply.status == 200 for reply in heads + mixed)
+    assert all(reply.status == 304 and reply.body == b"" for reply in answers)
+    assert all(fields(reply) == fields(answers[0]) for reply in answers)
+
+
+def test_what_must_be_weighed_is_not_answered_from_the_table(server, cached):
+    path = "/tfjs-models/a/thing.bin"
+    etag = server.get(path).header("ETag")
+    with server.connect() as connection:
+        for headers, status in (
+            ([("Range", "bytes=0-9")], 206),
+            ([("If-Match", '"other"')], 412),
+            ([("If-None-Match", '"other"')], 200),
+            ([("If-None-Match", f'"other", {etag}')], 304),
+            ([("If-None-Match", '"other"'), ("If-None-Match", etag)], 304),
+            ([("Range", "bytes=0-9"), ("If-Range", '"other"')], 200),
+            ([("Range", "bytes=999999-")], 416),
+        ):
+            repeated(connection, server, path)
+            connection.request(path, "GET", headers)
+            assert connection.read_reply("GET").status == status, headers
+
+
+def test_allowed_origins_are_kept_apart(modelhost, origin):
+    origin.add("/tfjs-models/a/b.bin", b"x" * 500)
+    one, other = "https://one.example", "https://two.example"
+    server = modelhost.start(origin=origin, settings={"cors.allow_origin": f"{one} {other}"})
+    server.get("/tfjs-models/a/b.bin")
+    server.wait_idle()
+    with server.connect() as connection:
+        for asker, wanted in ((one, one), (other, other), ("https://evil.example", None), (None, None)):
+            headers = [("Origin", asker)] if asker else []
+            for reply in repeated(connection, server, "/tfjs-models/a/b.bin", headers=headers):
+                assert reply.header("Access-Control-Allow-Origin") == wanted
+                assert reply.header("Vary") == "Origin"
+
+
+def test_a_file_removed_from_the_cache_is_noticed(server, origin, cached):
+    path = "/tfjs-models/a/thing.bin"
+    with server.connect() as connection:
+        repeated(connection, server, path)
+        server.object_file(path).unlink()
+
+        def is_fetched_again():
+            connection.request(path)
+            assert connection.read_reply("GET").body == cached.all()
+            return origin.journal.count(path) == 2
+
+        wait_until(is_fetched_again, "the removed file is fetched again", 2.5 * server.patience)
+
+
+def test_an_app_file_that_changes_is_noticed(modelhost, tmp_path):
+    root = tmp_path / "app"
+    root.mkdir()
+    (root / "page.html").write_text("old")
+    server = modelhost.start(root)
+    with server.connect() as connection:
+        assert {reply.body for reply in repeated(connection, server, "/page.html")} == {b"old"}
+        (root / "page.html").write_text("newer")
+
+        def is_new():
+            connection.request("/page.html")
+            return connection.read_reply("GET").body == b"newer"
+
+        wait_until(is_new, "the new page", 2.0 * server.patience)
+
+
+def test_descriptors_are_given_back_when_nobody_asks(server, cached):
+    """The main thread's sweep: the HTTP threads have nothing to do."""
+    path = "/tfjs-models/a/thing.bin"
+
+    def held():
+        links = []
+        for entry in os.scandir(f"/proc/{server.pid}/fd"):
+            try:
+                links.append(os.readlink(entry.path))
+            except FileNotFoundError:
+                pass
+        return [link for link in links if link.endswith("thing.bin")]
+
+    with server.connect() as connection:
+        repeated(connection, server, path)
+    wait_until(lambda: not held(), "no descriptor of the object is left", 3.0 * server.patience)
+
+
+def test_kept_answers_do_not_hold_up_a_refresh(modelhost, origin):
+    """What is kept is not being sent: the switch to the new files comes when nobody asks."""
+    path, shard = "/tfjs-models/m/model.json", "/tfjs-models/m/s.bin"
+    origin.add(path, manifest_json({"s.bin": 1000}))
+    origin.add(shard, Seeded("one", 1000))
+    server = modelhost.start(
+        origin=origin, settings={"cache.settle": "1s", "mirror tfjs-models.revalidate": "always"}
+    )
+    server.get(path)
+    server.wait_complete(path)
+    new = origin.add(shard, Seeded("two", 1000))
+    with server.connect() as connection:
+        for target in (path, shard):
+            for _ in range(100):
+                connection.request(target)
+                connection.read_reply("GET")
+        wait_until(
+            lambda: server.object_file(shard).read_bytes() == new.all(), "the new shard", 15.0 * server.patience
+        )
+        connection.request(shard)
+        assert connection.read_reply("GET").body == new.all()
