@@ -19,7 +19,7 @@
 
 enum body_part
 body_judge(struct request *rq, const struct conditional_object *object, uint64_t length,
-           int64_t now, struct range_span *ret_span)
+           int64_t now, struct range_set *ret_set)
 {
     const struct conditional_fields fields = {
         .method = rq->is_head ? CONDITIONAL_HEAD : CONDITIONAL_GET,
@@ -30,9 +30,9 @@ body_judge(struct request *rq, const struct conditional_object *object, uint64_t
         .if_range = request_field(rq, "If-Range"),
     };
     bool may_range = false;
-    struct range_set set;
 
-    *ret_span = (struct range_span){.bytes = length};
+    ret_set->count = 1;
+    ret_set->spans[0] = (struct range_span){.bytes = length};
     switch (conditional_judge(&fields, object, now, &may_range)) {
     case CONDITIONAL_NOT_MODIFIED:
         return BODY_NOT_MODIFIED;
@@ -44,14 +44,11 @@ body_judge(struct request *rq, const struct conditional_object *object, uint64_t
     }
     if (!may_range || length == MH_BYTES_UNKNOWN)
         return BODY_WHOLE;
-    switch (range_parse(request_field(rq, "Range"), length, &set)) {
+    switch (range_parse(request_field(rq, "Range"), length, ret_set)) {
     case RANGE_UNSATISFIABLE:
         return BODY_OUT_OF_RANGE;
     case RANGE_PARTIAL:
-        if (set.count > 1)
-            return BODY_WHOLE;
-        *ret_span = set.spans[0];
-        return BODY_SPAN;
+        return ret_set->count > 1 ? BODY_SPANS : BODY_SPAN;
     case RANGE_WHOLE:
     default:
         return BODY_WHOLE;
@@ -62,8 +59,8 @@ unsigned
 body_status(enum body_part part)
 {
     static const unsigned short statuses[] = {
-        [BODY_WHOLE] = 200,       [BODY_SPAN] = 206,         [BODY_NOT_MODIFIED] = 304,
-        [BODY_NOT_MATCHED] = 412, [BODY_OUT_OF_RANGE] = 416,
+        [BODY_WHOLE] = 200,        [BODY_SPAN] = 206,        [BODY_SPANS] = 206,
+        [BODY_NOT_MODIFIED] = 304, [BODY_NOT_MATCHED] = 412, [BODY_OUT_OF_RANGE] = 416,
     };
 
     return statuses[part];

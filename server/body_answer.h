@@ -17,6 +17,7 @@
 enum body_part {
     BODY_WHOLE,        /* 200 */
     BODY_SPAN,         /* 206 */
+    BODY_SPANS,        /* 206, several: multipart/byteranges */
     BODY_NOT_MODIFIED, /* 304 */
     BODY_NOT_MATCHED,  /* 412 */
     BODY_OUT_OF_RANGE  /* 416 */
@@ -25,11 +26,9 @@ enum body_part {
 /* Judge a GET or HEAD against a representation.
  *
  * length    in bytes; MH_BYTES_UNKNOWN: a Range is ignored
- * ret_span  set on BODY_SPAN, and on BODY_WHOLE with a known length, to what the body holds
- *
- * Several ranges are answered by the whole (RFC 9110 §14.2 leaves that to us). */
+ * ret_set   set to what the body holds: one span but for BODY_SPANS */
 enum body_part body_judge(struct request *rq, const struct conditional_object *object,
-                          uint64_t length, int64_t now, struct range_span *ret_span);
+                          uint64_t length, int64_t now, struct range_set *ret_set);
 
 /* The status of a part. */
 unsigned body_status(enum body_part part);

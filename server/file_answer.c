@@ -11,6 +11,7 @@
 #include "fault.h"
 #include "fd.h"
 #include "files.h"
+#include "multipart.h"
 #include "own_pages.h"
 #include "ready.h"
 #include "reply.h"
@@ -23,15 +24,15 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
 {
     const struct conditional_object object = {.etag = found->etag,
                                               .modified_at = found->modified_at};
-    struct range_span span;
-    const enum body_part part = body_judge(rq, &object, found->bytes, now, &span);
+    struct range_set set;
+    const enum body_part part = body_judge(rq, &object, found->bytes, now, &set);
     const struct ready_offer offer = {
         .kind = body_ready_kind(rq, part), .object = &object, .now = now};
     struct reply reply = REPLY_INIT(body_status(part));
     struct mh_fault fault;
     enum mh_code code = MH_OK;
 
-    body_fields(&reply, part, &object, found->bytes, &span);
+    body_fields(&reply, part, &object, found->bytes, &set.spans[0]);
     if (part == BODY_NOT_MATCHED || part == BODY_OUT_OF_RANGE)
         return body_problem(rq, &reply, part);
     reply_field(&reply, "Cache-Control", "no-cache");
@@ -39,13 +40,17 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
         reply_absent(&reply, found->bytes);
         return ready_send(rq, &reply, &offer);
     }
-    reply_field(&reply, "Content-Type", found->content_type);
-    if (rq->is_head)
-        reply_absent(&reply, span.bytes);
+    if (part != BODY_SPANS)
+        reply_field(&reply, "Content-Type", found->content_type);
+    if (part == BODY_SPANS)
+        code =
+            multipart_body(rq, &reply, &set, found->content_type, found->bytes, &found->fd, &fault);
+    else if (rq->is_head)
+        reply_absent(&reply, set.spans[0].bytes);
     else
-        code = body_from_fd(&reply, &found->fd, &span, &fault);
+        code = body_from_fd(&reply, &found->fd, &set.spans[0], &fault);
     if (code == MH_OK)
-        return part == BODY_SPAN ? reply_send(rq, &reply) : ready_send(rq, &reply, &offer);
+        return part == BODY_WHOLE ? ready_send(rq, &reply, &offer) : reply_send(rq, &reply);
     reply_done(&reply);
     /* Cut short under our hands: a client that asks again gets the file as it is then. */
     return reply_problem(rq, 503, code == MH_CORRUPT ? MH_BUSY : code, &fault);

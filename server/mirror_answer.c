@@ -10,6 +10,7 @@
  * HTTP threads. It waits by pausing the connection and never blocks on the network. It refuses to
  * pass on an upstream's header fields; only the content type is looked at, where ours says
  * nothing. */
+#include "arriving.h"
 #include "body_answer.h"
 #include "cache_status.h"
 #include "clocks.h"
@@ -17,6 +18,7 @@
 #include "fd.h"
 #include "log.h"
 #include "mime.h"
+#include "multipart.h"
 #include "ready.h"
 #include "reply.h"
 #include "request.h"
@@ -53,16 +55,15 @@ wait_or_give_up(struct request *rq, enum answer *ret_answer)
 
 /* --- the body --- */
 
-static ssize_t
-read_arriving(struct request *rq, uint64_t offset, char *buffer, size_t size)
+ssize_t
+arriving_read(struct request *rq, uint64_t offset, uint64_t end, char *buffer, size_t size)
 {
     enum answer answer = ANSWER_DROP;
     struct mh_fault fault;
     size_t n = 0;
 
     for (;;) {
-        enum mh_code code =
-            mh_view_read(rq->view, rq->first + offset, rq->end, buffer, size, &n, &fault);
+        enum mh_code code = mh_view_read(rq->view, offset, end, buffer, size, &n, &fault);
 
         if (code == MH_OK && n > 0)
             return (ssize_t) n;
@@ -76,6 +77,12 @@ read_arriving(struct request *rq, uint64_t offset, char *buffer, size_t size)
         if (!wait_or_give_up(rq, &answer))
             return answer == ANSWER_WAIT ? 0 : REPLY_READ_ERROR;
     }
+}
+
+static ssize_t
+read_arriving(struct request *rq, uint64_t offset, char *buffer, size_t size)
+{
+    return arriving_read(rq, rq->first + offset, rq->end, buffer, size);
 }
 
 /* Get the file, where it is checked, and the length, where only the file tells it.
@@ -92,22 +99,6 @@ get_file(struct request *rq, struct mirror_body *body, struct mh_fault *fault)
     if (fstat(body->fd, &st) < 0)
         return fail_errno(fault, errno, "cannot look at the cached file");
     body->length = (uint64_t) st.st_size;
-    return MH_OK;
-}
-
-static enum mh_code
-set_body(struct request *rq, struct mirror_body *body, const struct range_span *span,
-         struct reply *reply, struct mh_fault *fault)
-{
-    if (rq->is_head) {
-        reply_absent(reply, span->bytes);
-        return MH_OK;
-    }
-    if (body->fd >= 0)
-        return body_from_fd(reply, &body->fd, span, fault);
-    rq->first = span->first;
-    rq->end = body->length == MH_BYTES_UNKNOWN ? MH_BYTES_UNKNOWN : span->first + span->bytes;
-    reply_read(reply, read_arriving, span->bytes);
     return MH_OK;
 }
 
@@ -161,8 +152,9 @@ add_fields(struct request *rq, const struct mirror_body *body, enum body_part pa
     const struct mh_head *head = body->head;
     const char *type = type_of(rq, head);
 
-    if (part == BODY_WHOLE || part == BODY_SPAN) {
+    if (part == BODY_WHOLE || part == BODY_SPAN)
         reply_field(reply, "Content-Type", type);
+    if (part == BODY_WHOLE || part == BODY_SPAN || part == BODY_SPANS) {
         reply_field(reply, "X-Content-Type-Options", "nosniff");
         /* What a mirror brings in must not act with the rights of our own pages (/-/api/). */
         if (is_page(type))
@@ -175,6 +167,27 @@ add_fields(struct request *rq, const struct mirror_body *body, enum body_part pa
     reply_field(reply, "Cache-Status", cache_status_value(head->cache));
 }
 
+static enum mh_code
+set_body(struct request *rq, struct mirror_body *body, const struct range_set *set,
+         struct reply *reply, struct mh_fault *fault)
+{
+    const struct range_span *span = &set->spans[0];
+
+    if (set->count > 1)
+        return multipart_body(rq, reply, set, type_of(rq, body->head), body->length, &body->fd,
+                              fault);
+    if (rq->is_head) {
+        reply_absent(reply, span->bytes);
+        return MH_OK;
+    }
+    if (body->fd >= 0)
+        return body_from_fd(reply, &body->fd, span, fault);
+    rq->first = span->first;
+    rq->end = body->length == MH_BYTES_UNKNOWN ? MH_BYTES_UNKNOWN : span->first + span->bytes;
+    reply_read(reply, read_arriving, span->bytes);
+    return MH_OK;
+}
+
 /* Everything is known: say it. */
 static enum answer
 answer_known(struct request *rq, struct mirror_body *body)
@@ -183,27 +196,27 @@ answer_known(struct request *rq, struct mirror_body *body)
     const struct conditional_object object = {.etag = body->head->etag,
                                               .modified_at = body->head->modified_at,
                                               .is_arriving = body->head->is_arriving};
-    struct range_span span;
-    const enum body_part part = body_judge(rq, &object, body->length, now, &span);
+    struct range_set set;
+    const enum body_part part = body_judge(rq, &object, body->length, now, &set);
     struct reply reply = REPLY_INIT(body_status(part));
     struct mh_fault fault;
     enum mh_code code = MH_OK;
 
     add_fields(rq, body, part, now, &reply);
-    body_fields(&reply, part, &object, body->length, &span);
+    body_fields(&reply, part, &object, body->length, &set.spans[0]);
     if (part == BODY_NOT_MATCHED || part == BODY_OUT_OF_RANGE)
         return body_problem(rq, &reply, part);
     if (part == BODY_NOT_MODIFIED)
         reply_absent(&reply, body->length);
     else
-        code = set_body(rq, body, &span, &reply, &fault);
+        code = set_body(rq, body, &set, &reply, &fault);
     if (code != MH_OK) {
         reply_done(&reply);
         return reply_problem(rq, code == MH_CORRUPT ? 500 : 0, code, &fault);
     }
     if (body->head->cache != MH_CACHE_MISS)
         atomic_fetch_add_explicit(&rq->server->counters.hits, 1, memory_order_relaxed);
-    if (part == BODY_SPAN || body->head->is_arriving)
+    if (part == BODY_SPAN || part == BODY_SPANS || body->head->is_arriving)
         return reply_send(rq, &reply);
     return ready_send(rq, &reply,
                       &(struct ready_offer){.kind = body_ready_kind(rq, part),

@@ -17,6 +17,7 @@
 #include "api.h"
 #include "mem.h"
 #include "mhd_callbacks.h"
+#include "multipart.h"
 #include "ready.h"
 #include "reply.h"
 #include "units.h"
@@ -514,6 +515,7 @@ request_on_completed(void *listener, struct MHD_Connection *connection, void **c
     bytes = rq->sent_bytes + (why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? rq->queued_bytes : 0);
     atomic_fetch_add_explicit(&rq->server->counters.bytes, bytes, memory_order_relaxed);
     ready_sent(rq->kept);
+    multipart_free(rq->multipart);
     mh_view_close(rq->view);
     list_done(&rq->joined, mem_free);
     buf_done(&rq->body);

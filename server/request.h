@@ -37,6 +37,7 @@ struct request_hints {
     const char *origin;
 };
 
+struct multipart;
 struct ready;
 
 /* Lives from the request line to the end of the answer, on one HTTP thread; only the waiter's wake
@@ -69,6 +70,8 @@ struct request {
     bool has_reopened;   /* the file was changed from outside; there is no third try */
     uint64_t first, end; /* of an arriving body: the bytes that the answer holds, end exclusive;
                             MH_BYTES_UNKNOWN: to the object's end */
+
+    struct multipart *multipart; /* owned; of an answer of several ranges */
 
     /* Of the reply: */
     ssize_t (*read)(struct request *rq, uint64_t offset, char *buffer, size_t size);
