@@ -202,6 +202,7 @@ head_of_version(struct mh_view *view, const struct version *version)
         .content_type = version->meta.content_type,
         .validated_at = version->meta.validated_at,
         .cache = view->cache,
+        .is_immutable = version->is_immutable,
     };
     memcpy(view->head.etag, version->etag, sizeof(version->etag));
     view->has_head = true;
@@ -235,6 +236,7 @@ head_of_flight_locked(struct mh_view *view, struct mh_fault *f)
         .modified_at = version_modified_at(flight->head.last_modified),
         .validated_at = flight->head.answered_at,
         .cache = MH_CACHE_MISS,
+        .is_immutable = freshness_is_addressed(view->object->target),
         .is_arriving = flight->state != FLIGHT_CHECKED,
     };
     if (flight->head.content_type) {

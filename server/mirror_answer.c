@@ -26,6 +26,7 @@
 #include <modelhost/view.h>
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
@@ -145,12 +146,32 @@ is_page(const char *type)
     return strncasecmp(type, "text/html", 9) == 0 || strcasestr(type, "xml") != NULL;
 }
 
+/* What caches between here and the page, the browser's first, may do without asking (RFC 9111
+ * §5.2.2, RFC 8246). They subtract the Age, which counts from when the upstream was last asked, and
+ * for a setting of minutes nothing would be left of it. */
+static void
+add_cache_control(const struct settings_server *settings, const struct mh_head *head,
+                  uint32_t age_s, struct reply *reply)
+{
+    const uint64_t forever_s = settings->immutable_max_age_ms / 1000;
+    const uint64_t max_age_s = settings->max_age_ms / 1000;
+
+    if (head->is_immutable && forever_s > 0)
+        reply_field_printf(reply, "Cache-Control", "public, max-age=%" PRIu64 ", immutable",
+                           forever_s);
+    else if (max_age_s > 0)
+        reply_field_printf(reply, "Cache-Control", "public, max-age=%" PRIu64, max_age_s + age_s);
+    else
+        reply_field(reply, "Cache-Control", "no-cache");
+}
+
 static void
 add_fields(struct request *rq, const struct mirror_body *body, enum body_part part, int64_t now,
            struct reply *reply)
 {
     const struct mh_head *head = body->head;
     const char *type = type_of(rq, head);
+    const uint32_t age_s = cache_age_s(head->validated_at, now);
 
     if (part == BODY_WHOLE || part == BODY_SPAN)
         reply_field(reply, "Content-Type", type);
@@ -161,8 +182,8 @@ add_fields(struct request *rq, const struct mirror_body *body, enum body_part pa
             reply_field(reply, "Content-Security-Policy", "sandbox allow-scripts");
     }
     if (part != BODY_NOT_MATCHED && part != BODY_OUT_OF_RANGE)
-        reply_field(reply, "Cache-Control", "no-cache");
-    reply_field_printf(reply, "Age", "%u", (unsigned) cache_age_s(head->validated_at, now));
+        add_cache_control(&rq->server->settings->server, head, age_s, reply);
+    reply_field_printf(reply, "Age", "%u", (unsigned) age_s);
     reply_field(reply, "X-Cache", cache_word(head->cache));
     reply_field(reply, "Cache-Status", cache_status_value(head->cache));
 }

@@ -43,7 +43,9 @@ struct settings_server {
     uint64_t max_connections; /* 0: auto */
     uint64_t max_connections_per_address; /* 0: no limit */
     uint64_t idle_timeout_ms;
-    uint64_t header_bytes; /* the sum of a request's header fields */
+    uint64_t header_bytes;         /* the sum of a request's header fields */
+    uint64_t max_age_ms;           /* that clients may keep an object unasked; 0: they ask */
+    uint64_t immutable_max_age_ms; /* of one that never changes; 0: like the others */
     struct strings hosts;
     struct secret api_token;
 };

@@ -22,6 +22,7 @@
 #define MINUTE (60 * SECOND)
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
+#define YEAR   (365 * DAY)
 
 static const struct setting_section sections[] = {
     {"server", "The HTTP server."},
@@ -106,6 +107,24 @@ static const struct setting_key keys[] = {
      .max = 1 * MIB,
      .prose = "The sum of a request's header fields. The memory of an idle connection follows from "
               "it."},
+    {.section = "server",
+     .name = "max_age",
+     .type = SETTING_DURATION,
+     .offset = SERVER(max_age_ms),
+     .default_text = "0s",
+     .max = YEAR,
+     .is_reloadable = true,
+     .prose = "How long browsers may use a mirror's file without asking again (Cache-Control: "
+              "max-age). 0s: they ask each time, which costs a 304 while it is unchanged."},
+    {.section = "server",
+     .name = "immutable_max_age",
+     .type = SETTING_DURATION,
+     .offset = SERVER(immutable_max_age_ms),
+     .default_text = "365d",
+     .max = YEAR,
+     .is_reloadable = true,
+     .prose = "The same for a file that never changes, because its URL names a commit, an exact "
+              "version or a hash, or because its upstream says so. 0s: it is like any other."},
     {.section = "server",
      .name = "hosts",
      .type = SETTING_HOSTS,

@@ -43,7 +43,8 @@ struct mh_head {
     const char *content_type; /* the upstream's, or NULL */
     int64_t validated_at;     /* when the upstream last vouched for it, seconds since the epoch */
     enum mh_cache_state cache;
-    bool is_arriving; /* fed by a flight that has not passed its checks yet */
+    bool is_immutable; /* its URL names its content, or its upstream says that it never changes */
+    bool is_arriving;  /* fed by a flight that has not passed its checks yet */
 };
 
 /* Open a view of what a request asks for.
