@@ -110,7 +110,8 @@ print_ready(const struct server *server)
 
         if (!listener->is_control)
             (void) printf("modelhost: listening on %s\n",
-                          listen_address_url(&listener->socket.address, "http", url));
+                          listen_address_url(&listener->socket.address,
+                                             listener->is_tls ? "https" : "http", url));
     }
     /* Nobody may be reading, which is no reason not to serve. */
     (void) fflush(stdout);

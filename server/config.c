@@ -64,6 +64,7 @@ section_of(struct settings *settings, const struct setting_key *key, struct sett
     } sections[] = {
         {"server", &settings->server},
         {"cors", &settings->cors},
+        {"tls", &settings->tls},
         {"cache", &settings->cache},
         {"upstream", mirror != NULL ? &mirror->transfer : &settings->transfer},
         {"mirror", mirror},

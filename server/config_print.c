@@ -68,6 +68,8 @@ config_print(const struct config *config, struct buf *out)
     visit_section("server", &settings->server, print_key, &printing);
     buf_add_str(out, "\n[cors]\n");
     visit_section("cors", &settings->cors, print_key, &printing);
+    buf_add_str(out, "\n[tls]\n");
+    visit_section("tls", &settings->tls, print_key, &printing);
     buf_add_str(out, "\n[cache]\n");
     visit_section("cache", &settings->cache, print_key, &printing);
     buf_add_str(out, "\n[upstream]\n");
@@ -124,6 +126,7 @@ config_print_json(const struct config *config, struct buf *out)
     jsonw_string(&w, "file", config->file);
     print_json_section(&printing, "server", &settings->server);
     print_json_section(&printing, "cors", &settings->cors);
+    print_json_section(&printing, "tls", &settings->tls);
     print_json_section(&printing, "cache", &settings->cache);
     print_json_section(&printing, "upstream", &settings->transfer);
     jsonw_object_begin(&w, "mirrors");

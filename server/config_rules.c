@@ -112,6 +112,25 @@ check_cache(struct config *config)
                         "[cache] settle_max is shorter than settle; make it as long or longer");
 }
 
+static void
+check_tls(struct config *config)
+{
+    const struct config_value *certificate =
+        config_find(config, settings_key_find("tls", "certificate"), NULL);
+    const struct config_value *key = config_find(config, settings_key_find("tls", "key"), NULL);
+    const struct settings_tls *tls = &config->settings.tls;
+
+    /* One that is bad is given, too; that has been said. */
+    if (tls->certificate != NULL && key == NULL && certificate != NULL)
+        config_complain(config, certificate->origin,
+                        "[tls] has a certificate and no key; name its key by key = FILE or "
+                        "--tls-key FILE");
+    if (tls->key != NULL && certificate == NULL && key != NULL)
+        config_complain(config, key->origin,
+                        "[tls] has a key and no certificate; name it by certificate = FILE or "
+                        "--tls-cert FILE");
+}
+
 void
 config_check_rules(struct config *config)
 {
@@ -123,6 +142,7 @@ config_check_rules(struct config *config)
         if (mirror->is_enabled && mirror->path != NULL)
             check_path(config, i);
     }
+    check_tls(config);
     check_cache(config);
 }
 

@@ -66,6 +66,7 @@ add_listener(struct server *server, struct listen_socket *socket, bool is_contro
     listener->server = server;
     listener->socket = *socket;
     listener->is_control = is_control;
+    listener->is_tls = server->tls.key != NULL && socket->address.kind != LISTEN_UNIX;
     listener->is_loopback = is_control || listen_address_is_loopback(&socket->address);
     server->listeners[server->listener_count++] = listener;
     return MH_OK;
@@ -131,6 +132,16 @@ open_root(struct server *server, struct mh_fault *fault)
     return MH_OK;
 }
 
+static enum mh_code
+load_tls(struct server *server, struct mh_fault *fault)
+{
+    const struct settings_tls *tls = &server->settings->tls;
+
+    if (tls->certificate == NULL || tls->key == NULL)
+        return MH_OK;
+    return tls_load(tls->certificate, tls->key, &server->tls, fault);
+}
+
 static bool
 wants_token(const struct server *server)
 {
@@ -159,6 +170,8 @@ server_open(const struct settings *settings, struct mh_host *host, struct server
     (void) pthread_cond_init(&server->paused_none, NULL);
 
     code = open_root(server, fault);
+    if (code == MH_OK)
+        code = load_tls(server, fault);
     if (code == MH_OK)
         code = listen_on_all(server, fault);
     if (code == MH_OK && wants_token(server))
@@ -274,6 +287,13 @@ fill_options(const struct server *server, const struct listener *listener,
         options[n++] =
             (struct MHD_OptionItem){MHD_OPTION_PER_IP_CONNECTION_LIMIT,
                                     (intptr_t) settings->max_connections_per_address, NULL};
+    if (listener->is_tls) {
+        options[n++] =
+            (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, server->tls.certificate};
+        options[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, server->tls.key};
+        options[n++] =
+            (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *) tls_priorities};
+    }
     options[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 }
 
@@ -296,8 +316,9 @@ start_listener(struct server *server, struct listener *listener, struct mh_fault
 
     fill_options(server, listener, options);
     listener->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-        may_connect, listener, request_on_access, listener, MHD_OPTION_EXTERNAL_LOGGER,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            (listener->is_tls ? MHD_USE_TLS : 0),
+        0, may_connect, listener, request_on_access, listener, MHD_OPTION_EXTERNAL_LOGGER,
         on_library_message, NULL, MHD_OPTION_LISTEN_SOCKET, listener->socket.fd,
         MHD_OPTION_URI_LOG_CALLBACK, request_on_target, listener, MHD_OPTION_UNESCAPE_CALLBACK,
         request_on_unescape, listener, MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, listener,
@@ -383,6 +404,7 @@ server_free(struct server *server)
         free_listener(server->listeners[i]);
     mem_free(server->listeners);
     mem_free(server->token);
+    tls_done(&server->tls);
     fd_close(server->root_fd);
     (void) pthread_cond_destroy(&server->paused_none);
     (void) pthread_mutex_destroy(&server->paused_lock);

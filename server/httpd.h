@@ -6,6 +6,7 @@
 #include "attrs.h"
 #include "listen.h"
 #include "settings.h"
+#include "tls.h"
 
 #include <modelhost/code.h>
 #include <modelhost/host.h>
@@ -22,7 +23,8 @@ struct MHD_Daemon;
 struct listener {
     struct server *server; /* borrowed */
     struct listen_socket socket;
-    bool is_control;           /* the API only, for ourselves and root */
+    bool is_control; /* the API only, for ourselves and root */
+    bool is_tls;
     bool is_loopback;          /* only this machine can reach it */
     struct MHD_Daemon *daemon; /* NULL until it is started */
 };
@@ -39,6 +41,7 @@ struct server {
     const struct settings *settings; /* borrowed */
     struct mh_host *host;            /* borrowed */
     int root_fd;                     /* the app's directory; -1: there is none */
+    struct tls tls;                  /* of every TCP listener; empty: in the clear */
     char *token;                     /* for actions from beyond loopback; NULL: nobody needs one */
     uint64_t started_mono_ms;
     struct listener **listeners; /* a daemon keeps a pointer to its own */

@@ -62,6 +62,10 @@ static const struct option_row rows[] = {
      "never contact an upstream: serve what is cached"},
     {OPTIONS_SERVE, 0, OPTION_SETTING, "--cors-origin", "ORIGIN", "cors", "allow_origin", 0,
      "let only pages of this origin read the models, such as https://app.example; may repeat"},
+    {OPTIONS_SERVE, 0, OPTION_SETTING, "--tls-cert", "FILE", "tls", "certificate", 0,
+     "serve HTTPS with this certificate (PEM, with its chain)"},
+    {OPTIONS_SERVE, 0, OPTION_SETTING, "--tls-key", "FILE", "tls", "key", 0,
+     "the certificate's key (PEM)"},
     {OPTIONS_PULL, 'o', OPTION_TEXT, "--output", "FILE", NULL, NULL, AT(output),
      "write the manifest to FILE and its shards beside it, instead of into the cache; WHAT is any "
      "URL, no mirror is needed"},

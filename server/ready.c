@@ -446,7 +446,10 @@ keep(struct request *rq, struct ready_table *table, const struct ready_offer *of
 static bool
 is_keepable(const struct request *rq, const struct reply *reply)
 {
-    return is_eligible(rq) && reply->kind != REPLY_READER && reply->length != MH_BYTES_UNKNOWN &&
+    const bool is_called =
+        reply->kind == REPLY_READER || (reply->kind == REPLY_FILE && rq->listener->is_tls);
+
+    return is_eligible(rq) && !is_called && reply->length != MH_BYTES_UNKNOWN &&
            (rq->view == NULL || mh_view_is_current(rq->view));
 }
 

@@ -237,6 +237,52 @@ response_of_file(struct reply *reply)
     return response;
 }
 
+/* A part of a file that goes out through a callback. */
+struct file_part {
+    int fd; /* owned */
+    uint64_t offset;
+};
+
+static ssize_t
+read_file_part(void *arg, uint64_t offset, char *buffer, size_t size)
+{
+    const struct file_part *part = arg;
+    const ssize_t n = fd_pread_full(part->fd, buffer, size < BLOCK_BYTES ? size : BLOCK_BYTES,
+                                    part->offset + offset);
+
+    /* It is asked for no more than there is to send: a file that ends is one that was cut. */
+    return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void
+free_file_part(void *arg)
+{
+    struct file_part *part = arg;
+
+    fd_close(part->fd);
+    mem_free(part);
+}
+
+/* The library reads descriptors in small pieces under TLS, at a third of the speed. */
+static struct MHD_Response *
+response_of_file_under_tls(struct reply *reply)
+{
+    struct file_part *part = mem_new(struct file_part);
+    struct MHD_Response *response;
+
+    if (part == NULL)
+        return NULL;
+    part->fd = reply->fd;
+    part->offset = reply->offset;
+    response = MHD_create_response_from_callback(reply->length, BLOCK_BYTES, read_file_part, part,
+                                                 free_file_part);
+    if (response != NULL)
+        reply->fd = -1;
+    else
+        mem_free(part);
+    return response;
+}
+
 static struct MHD_Response *
 response_of(struct request *rq, struct reply *reply)
 {
@@ -247,7 +293,7 @@ response_of(struct request *rq, struct reply *reply)
     case REPLY_BYTES:
         return response_of_memory(reply);
     case REPLY_FILE:
-        return response_of_file(reply);
+        return rq->listener->is_tls ? response_of_file_under_tls(reply) : response_of_file(reply);
     case REPLY_READER:
         rq->read = reply->read;
         return MHD_create_response_from_callback(reply->length, BLOCK_BYTES, read_body, rq, NULL);

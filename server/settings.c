@@ -28,6 +28,7 @@ settings_done(struct settings *settings)
 {
     release_section("server", &settings->server);
     release_section("cors", &settings->cors);
+    release_section("tls", &settings->tls);
     release_section("cache", &settings->cache);
     release_section("upstream", &settings->transfer);
     for (size_t i = 0; i < settings->mirror_count; i++) {

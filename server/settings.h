@@ -55,6 +55,12 @@ struct settings_cors {
     struct strings allow_origin; /* "*" alone, or origins "https://app.example" */
 };
 
+/* [tls]: both or neither */
+struct settings_tls {
+    char *certificate; /* a PEM file, or NULL */
+    char *key;
+};
+
 /* [cache] */
 struct settings_cache {
     char *directory; /* never NULL in settings without complaints */
@@ -95,6 +101,7 @@ struct settings_mirror {
 struct settings {
     struct settings_server server;
     struct settings_cors cors;
+    struct settings_tls tls;
     struct settings_cache cache;
     struct settings_transfer transfer;
     struct settings_mirror *mirrors; /* switched-off ones included: look at is_enabled */

@@ -27,6 +27,7 @@
 static const struct setting_section sections[] = {
     {"server", "The HTTP server."},
     {"cors", "Which pages on other origins may read what is served."},
+    {"tls", "HTTPS on every TCP listener, in place of HTTP. Needs both keys."},
     {"cache", "The directory that holds the models."},
     {"upstream", "How transfers are made. These are the defaults of every mirror; a [mirror] may "
                  "have any of these keys itself."},
@@ -39,6 +40,7 @@ static const struct setting_section sections[] = {
 
 #define SERVER(member)   offsetof(struct settings_server, member)
 #define CORS(member)     offsetof(struct settings_cors, member)
+#define TLS(member)      offsetof(struct settings_tls, member)
 #define CACHE(member)    offsetof(struct settings_cache, member)
 #define TRANSFER(member) offsetof(struct settings_transfer, member)
 #define MIRROR(member)   offsetof(struct settings_mirror, member)
@@ -151,6 +153,22 @@ static const struct setting_key keys[] = {
      .is_reloadable = true,
      .prose = "* lets every page read the models. Otherwise origins separated by blanks, such as "
               "https://app.example, or nothing for none."},
+
+    {.section = "tls",
+     .name = "certificate",
+     .type = SETTING_FILE,
+     .offset = TLS(certificate),
+     .default_text = "",
+     .default_prose = "none: HTTP in the clear",
+     .prose = "A PEM file with the server's certificate, and after it those between it and its "
+              "authority."},
+    {.section = "tls",
+     .name = "key",
+     .type = SETTING_FILE,
+     .offset = TLS(key),
+     .default_text = "",
+     .default_prose = "none",
+     .prose = "A PEM file with the certificate's key, without a password."},
 
     {.section = "cache",
      .name = "directory",
