@@ -390,6 +390,17 @@ reserve_file(struct server *server, const struct holding *holding)
     return false;
 }
 
+static bool
+has_room(struct ready_table *table, const struct holding *holding)
+{
+    bool has;
+
+    (void) pthread_mutex_lock(&table->lock);
+    has = table->bytes + holding->bytes <= BYTES_MAX;
+    (void) pthread_mutex_unlock(&table->lock);
+    return has;
+}
+
 static void
 put_response(struct ready_table *table, struct ready *ready, const struct ready_offer *offer,
              struct MHD_Response *response, const struct holding *holding)
@@ -413,7 +424,7 @@ keep(struct request *rq, struct ready_table *table, const struct ready_offer *of
     struct ready *old = NULL;
     struct ready **slot;
 
-    if (!is_asked_again(table, hash, offer->now) || table->bytes + holding->bytes > BYTES_MAX ||
+    if (!is_asked_again(table, hash, offer->now) || !has_room(table, holding) ||
         !reserve_file(rq->server, holding))
         return NULL;
     (void) pthread_mutex_lock(&table->lock);

@@ -120,7 +120,7 @@ test_table(void **state)
     const struct setting_key *keys = settings_keys(&count);
 
     (void) settings_sections(&sections);
-    assert_int_equal(sections, 5);
+    assert_int_equal(sections, 6);
     for (size_t i = 0; i < count; i++) {
         const struct setting_key *key = &keys[i];
         union {
