@@ -32,6 +32,8 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
     struct mh_fault fault;
     enum mh_code code = MH_OK;
 
+    if (files_may_be_encoded(found))
+        reply_field(&reply, "Vary", "Accept-Encoding");
     body_fields(&reply, part, &object, found->bytes, &set.spans[0]);
     if (part == BODY_NOT_MATCHED || part == BODY_OUT_OF_RANGE)
         return body_problem(rq, &reply, part);
@@ -40,6 +42,8 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
         reply_absent(&reply, found->bytes);
         return ready_send(rq, &reply, &offer);
     }
+    if (found->encoding != NULL)
+        reply_field(&reply, "Content-Encoding", found->encoding);
     if (part != BODY_SPANS)
         reply_field(&reply, "Content-Type", found->content_type);
     if (part == BODY_SPANS)
@@ -91,6 +95,10 @@ answer_file(struct request *rq)
     if (rq->server->root_fd < 0)
         return answer_without_root(rq);
     code = files_open(rq->server->root_fd, &rq->target, buf_text(&rq->path), now, &found, &fault);
+    /* Ranges are of the file itself: whoever asks for them has other pieces of it. */
+    if (code == MH_OK && request_field(rq, "Range") == NULL)
+        files_prefer_encoded(rq->server->root_fd, &rq->target, buf_text(&rq->path), now,
+                             request_field(rq, "Accept-Encoding"), &found);
     if (code != MH_OK)
         answer = reply_problem(rq, found.status, code, &fault);
     else if (found.status == 308)

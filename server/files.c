@@ -16,6 +16,7 @@
  * Entered by the HTTP threads; no state, no lock. Blocks on the disk as open(2) does. */
 #include "files.h"
 
+#include "accept.h"
 #include "fault.h"
 #include "fd.h"
 #include "mem.h"
@@ -221,6 +222,70 @@ files_open(int root_fd, const struct target *target, const char *path, int64_t n
         code = open_name(root_fd, target, buf_text(&name), now, ret, fault);
     buf_done(&name);
     return code;
+}
+
+/* --- precompressed siblings --- */
+
+bool
+files_may_be_encoded(const struct files_answer *found)
+{
+    return found->status == 200 && mime_is_text(found->content_type);
+}
+
+/* The sibling's answer in place of the file's. One that is older was made from other bytes. */
+static bool
+take_sibling(int root_fd, const struct target *target, const char *name, int64_t now,
+             enum accept_encoding encoding, struct files_answer *found)
+{
+    struct files_answer sibling = FILES_ANSWER_INIT;
+    struct mh_fault fault;
+    bool is_taken;
+
+    /* Whatever is wrong with it, the file itself is there. */
+    is_taken = open_name(root_fd, target, name, now, &sibling, &fault) == MH_OK &&
+               sibling.status == 200 && sibling.modified_at >= found->modified_at;
+    if (is_taken) {
+        sibling.content_type = found->content_type;
+        sibling.encoding = accept_encoding_name(encoding);
+        files_answer_done(found);
+        *found = sibling;
+        sibling = FILES_ANSWER_INIT;
+    }
+    files_answer_done(&sibling);
+    return is_taken;
+}
+
+static bool
+try_sibling(int root_fd, const struct target *target, const char *path, int64_t now,
+            enum accept_encoding encoding, struct files_answer *found)
+{
+    static const char *const suffixes[] = {
+        [ACCEPT_BR] = ".br", [ACCEPT_ZSTD] = ".zst", [ACCEPT_GZIP] = ".gz"};
+    struct buf name = BUF_INIT(ROOM_BYTES);
+    bool is_taken = false;
+
+    if (write_name(path, &name)) {
+        buf_add_str(&name, suffixes[encoding]);
+        if (buf_is_ok(&name))
+            is_taken = take_sibling(root_fd, target, buf_text(&name), now, encoding, found);
+    }
+    buf_done(&name);
+    return is_taken;
+}
+
+void
+files_prefer_encoded(int root_fd, const struct target *target, const char *path, int64_t now,
+                     const char *accept_encoding, struct files_answer *found)
+{
+    unsigned untried = ACCEPT_HAS(ACCEPT_BR) | ACCEPT_HAS(ACCEPT_ZSTD) | ACCEPT_HAS(ACCEPT_GZIP);
+
+    while (accept_encoding != NULL && files_may_be_encoded(found)) {
+        const enum accept_encoding encoding = accept_encoding_choose(accept_encoding, untried);
+
+        if (encoding == ACCEPT_IDENTITY || try_sibling(root_fd, target, path, now, encoding, found))
+            return;
+        untried &= ~ACCEPT_HAS(encoding);
+    }
 }
 
 void

@@ -19,6 +19,7 @@ struct files_answer {
     uint64_t bytes;
     int64_t modified_at;        /* seconds since the epoch */
     const char *content_type;   /* static string */
+    const char *encoding;       /* Content-Encoding of what fd holds; static string or NULL */
     char etag[FILES_ETAG_SIZE]; /* quoted; weak while the file may still change within one tick of
                                    its clock */
     char *location;             /* path and query, still encoded; owned; NULL but for 308 */
@@ -43,6 +44,18 @@ struct files_answer {
  * the disk. */
 MUST_USE enum mh_code files_open(int root_fd, const struct target *target, const char *path,
                                  int64_t now, struct files_answer *ret, struct mh_fault *fault);
+/* Take a file's precompressed sibling in its place, where there is one that the client likes
+ * better: NAME.br, NAME.zst or NAME.gz beside a text NAME, and not older than it. What a found 200
+ * says of bytes, time and ETag is then the sibling's; otherwise it is left as it is.
+ *
+ * accept_encoding  the field's value, or NULL
+ * found            of files_open() for the same target
+ *
+ * Any thread; may block on the disk. */
+void files_prefer_encoded(int root_fd, const struct target *target, const char *path, int64_t now,
+                          const char *accept_encoding, struct files_answer *found);
+/* May a file have such a sibling at all? Then its answers vary with Accept-Encoding. */
+bool files_may_be_encoded(const struct files_answer *found);
 /* Closes what was not taken. */
 void files_answer_done(struct files_answer *answer);
 

@@ -42,6 +42,7 @@ struct ready {
     atomic_uint refs;
     struct server *server; /* borrowed */
     char *target;          /* owned */
+    char *encodings;       /* Accept-Encoding; owned; NULL: none */
     char *origin;          /* owned; NULL: none, or it does not matter */
     int64_t second;
     bool is_hit;
@@ -88,6 +89,7 @@ unref(struct ready *ready)
     atomic_fetch_sub_explicit(&ready->server->ready_files, ready->held_files, memory_order_relaxed);
     mh_view_close(ready->view);
     mem_free(ready->target);
+    mem_free(ready->encodings);
     mem_free(ready->origin);
     mem_free(ready);
 }
@@ -122,28 +124,37 @@ origin_of(const struct request *rq)
     return rq->hints.origin;
 }
 
+static void
+add_key(struct keyhash *hash, const char *text)
+{
+    if (text != NULL)
+        keyhash_add(hash, text, strlen(text) + 1);
+}
+
 static uint64_t
 hash_of(const struct request *rq)
 {
-    const char *origin = origin_of(rq);
     struct keyhash hash;
 
     keyhash_begin(&hash);
     keyhash_add(&hash, rq->target.text, strlen(rq->target.text) + 1);
-    if (origin != NULL)
-        keyhash_add(&hash, origin, strlen(origin));
+    add_key(&hash, rq->hints.accept_encoding);
+    add_key(&hash, origin_of(rq));
     return keyhash_end(&hash);
+}
+
+static bool
+is_equal(const char *one, const char *other)
+{
+    return one == NULL || other == NULL ? one == other : strcmp(one, other) == 0;
 }
 
 static bool
 is_for(const struct ready *ready, const struct request *rq)
 {
-    const char *origin = origin_of(rq);
-
-    if ((origin == NULL) != (ready->origin == NULL))
-        return false;
     return strcmp(ready->target, rq->target.text) == 0 &&
-           (origin == NULL || strcmp(ready->origin, origin) == 0);
+           is_equal(ready->encodings, rq->hints.accept_encoding) &&
+           is_equal(ready->origin, origin_of(rq));
 }
 
 /* Where the entry of a request lies, or NULL. */
@@ -307,12 +318,16 @@ is_asked_again(struct ready_table *table, uint64_t hash, int64_t now)
 }
 
 static bool
-fits_origin(const struct request *rq, struct ready *ready)
+copy_key(const struct request *rq, struct ready *ready)
 {
     const char *origin = origin_of(rq);
 
+    ready->target = str_dup(rq->target.text);
+    ready->encodings = str_dup(rq->hints.accept_encoding);
     ready->origin = str_dup(origin);
-    return origin == NULL || ready->origin != NULL;
+    return ready->target != NULL &&
+           (ready->encodings != NULL) == (rq->hints.accept_encoding != NULL) &&
+           (ready->origin != NULL) == (origin != NULL);
 }
 
 /* Takes the request's view. NULL without memory, with the view left where it is. */
@@ -326,11 +341,9 @@ new_entry(struct request *rq, const struct ready_offer *offer)
         return NULL;
     atomic_init(&ready->refs, 1);
     ready->server = rq->server;
-    ready->target = str_dup(rq->target.text);
     ready->second = offer->now;
     ready->is_hit = offer->is_hit;
-    if (ready->target == NULL || !fits_origin(rq, ready) ||
-        strlen(object->etag) >= sizeof(ready->etag)) {
+    if (!copy_key(rq, ready) || strlen(object->etag) >= sizeof(ready->etag)) {
         unref(ready);
         return NULL;
     }

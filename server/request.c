@@ -250,6 +250,12 @@ see_modified_since(struct head_facts *facts, const char *value)
 }
 
 static void
+see_accept_encoding(struct head_facts *facts, const char *value)
+{
+    see_hint(&facts->hints, &facts->hints.accept_encoding, value);
+}
+
+static void
 see_origin(struct head_facts *facts, const char *value)
 {
     see_hint(&facts->hints, &facts->hints.origin, value);
@@ -270,6 +276,7 @@ static const struct {
     {"Cache-Control", 13, see_ruling_field},
     {"If-None-Match", 13, see_none_match},
     {"Content-Length", 14, see_length_field},
+    {"Accept-Encoding", 15, see_accept_encoding},
     {"If-Modified-Since", 17, see_modified_since},
     {"Transfer-Encoding", 17, see_encoding_field},
     {"If-Unmodified-Since", 19, see_ruling_field},

@@ -34,6 +34,7 @@ struct request_hints {
     bool is_plain; /* nothing in the head but these fields could change the answer */
     const char *if_none_match;
     const char *if_modified_since;
+    const char *accept_encoding;
     const char *origin;
 };
 
