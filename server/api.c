@@ -274,6 +274,22 @@ answer_api_flights(struct request *rq)
     return send_json(rq, 200, &json);
 }
 
+/* Where browsers find this server: port 0 was made a port only when it was opened. */
+static void
+write_listeners(struct jsonw *w, const struct server *server)
+{
+    char url[LISTEN_TEXT_SIZE];
+
+    jsonw_array_begin(w, "listen");
+    for (size_t i = 0; i < server->listener_count; i++) {
+        const struct listener *listener = server->listeners[i];
+
+        if (!listener->is_control)
+            jsonw_string(w, NULL, listen_address_url(&listener->socket.address, "http", url));
+    }
+    jsonw_array_end(w);
+}
+
 enum answer
 answer_api_status(struct request *rq)
 {
@@ -287,6 +303,7 @@ answer_api_status(struct request *rq)
     jsonw_string(&w, "version", MODELHOST_VERSION);
     jsonw_uint(&w, "uptime_s", (clock_mono_ms() - server->started_mono_ms) / 1000);
     jsonw_bool(&w, "offline", server->settings->cache.is_offline);
+    write_listeners(&w, server);
     jsonw_uint(&w, "requests", atomic_load(&server->counters.requests));
     jsonw_uint(&w, "hits", atomic_load(&server->counters.hits));
     jsonw_uint(&w, "kept", atomic_load(&server->counters.kept));

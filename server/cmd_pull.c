@@ -9,6 +9,7 @@
  */
 #include "pull.h"
 
+#include "catalog_words.h"
 #include "fault.h"
 #include "log.h"
 #include "mem.h"
@@ -114,14 +115,23 @@ pull_into_cache(const struct invocation *invocation, const struct settings *sett
 int
 cmd_pull(const struct invocation *invocation, const struct config *config)
 {
-    int status;
+    struct list words;
+    struct invocation expanded = *invocation;
+    int status =
+        catalog_words_expand(invocation, &config->settings, invocation->output != NULL, &words);
+
+    if (status != 0)
+        return status;
+    expanded.words = (char **) words.items;
+    expanded.word_count = words.count;
 
     /* A closed pipe or connection is an error of the call that meets it, not the end of us. */
     (void) signal(SIGPIPE, SIG_IGN);
     if (invocation->output != NULL)
-        status = pull_to_file(invocation, &config->settings);
+        status = pull_to_file(&expanded, &config->settings);
     else
-        status = pull_into_cache(invocation, &config->settings);
+        status = pull_into_cache(&expanded, &config->settings);
+    list_done(&words, mem_free);
     pull_end_by_signal();
     return status;
 }

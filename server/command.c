@@ -45,17 +45,39 @@ static const struct command commands[] = {
         .summary = "make models local",
         .prose =
             "Makes models local: the manifest and all its files. WHAT is an upstream URL below\n"
-            "a mirror, or a local path. Where a server runs on the cache, it does the work.\n",
+            "a mirror, a local path, or a name of the catalog with its parameters (see\n"
+            "`modelhost url`). Where a server runs on the cache, it does the work.\n",
         .examples = "  modelhost pull /tfjs-models/savedmodel/bodypix/mobilenet/float/050/"
                     "model-stride16.json\n"
                     "  modelhost pull https://storage.googleapis.com/tfjs-models/savedmodel/"
                     "posenet/mobilenet/quant2/075/model-stride16.json\n"
+                    "  modelhost pull bodypix --architecture ResNet50 --output-stride 16\n"
+                    "  modelhost pull bodypix --all\n"
                     "  modelhost pull -o public/model.json https://models.example/a/model.json\n",
-        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_PULL,
+        .option_groups =
+            OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_PULL | OPTIONS_CATALOG,
         .min_words = 1,
         .max_words = 10000,
-        .word_name = "WHAT: an upstream URL or a local path such as /tfjs-models/...",
+        .word_name = "WHAT: an upstream URL, a local path such as /tfjs-models/..., or a name of "
+                     "the catalog such as bodypix",
         .run = cmd_pull,
+    },
+    {
+        .name = "url",
+        .synopsis = "[OPTIONS] [NAME]",
+        .summary = "print the URL that a model package's load() is given",
+        .prose =
+            "Prints the modelUrl for a TensorFlow.js model package, at the running server or at\n"
+            "the address that is configured. Parameters that are left out are those that load()\n"
+            "takes without any. Without NAME, it lists the names that the catalog has.\n",
+        .examples = "  modelhost url bodypix --multiplier 0.5\n"
+                    "  modelhost url bodypix --architecture ResNet50 --output-stride 16 --snippet\n"
+                    "  modelhost url\n",
+        .option_groups =
+            OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_URL | OPTIONS_CATALOG,
+        .max_words = 1,
+        .word_name = "NAME",
+        .run = cmd_url,
     },
     {
         .name = "config",

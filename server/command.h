@@ -3,6 +3,7 @@
 #ifndef SERVER_COMMAND_H
 #define SERVER_COMMAND_H
 
+#include "catalog.h"
 #include "config.h"
 #include "list.h"
 #include "options.h"
@@ -22,11 +23,14 @@ struct invocation {
     bool wants_help;
     bool wants_version;
     bool wants_json;
-    bool wants_check;   /* config --check */
-    bool wants_print;   /* config --print */
-    bool wants_example; /* config --example */
-    const char *output; /* pull -o */
-    char **words;       /* what is not an option */
+    bool wants_check;                        /* config --check */
+    bool wants_print;                        /* config --print */
+    bool wants_example;                      /* config --example */
+    const char *output;                      /* pull -o */
+    bool wants_all;                          /* pull --all */
+    bool wants_snippet;                      /* url --snippet */
+    const char *params[CATALOG_PARAM_COUNT]; /* of the catalog; NULL: not given */
+    char **words;                            /* what is not an option */
     size_t word_count;
 };
 
@@ -54,6 +58,7 @@ struct command {
 
 command_run cmd_serve;
 command_run cmd_pull;
+command_run cmd_url;
 command_run cmd_config;
 
 /* The whole program. Returns the exit status. */

@@ -20,6 +20,8 @@ struct invocation;
 #define OPTIONS_REPORT  0x08u /* those that report: --json */
 #define OPTIONS_PULL    0x10u
 #define OPTIONS_CONFIG  0x20u
+#define OPTIONS_CATALOG 0x100u /* those that name a model by the catalog: its parameters */
+#define OPTIONS_URL     0x200u
 
 /* Read a command's arguments.
  *

@@ -226,6 +226,8 @@ compose(const struct problem *problem, struct buf *out)
     buf_add_char(out, '.');
     if (cure != NULL)
         buf_printf(out, " %s.", cure);
+    if (is_present(problem->exist))
+        buf_printf(out, " These exist: %s.", problem->exist);
     if (upstream != NULL && strstr(sentence, upstream) == NULL)
         buf_printf(out, " Upstream: %s", upstream);
 }

@@ -39,6 +39,7 @@ struct problem {
     const struct mh_fault *fault; /* or NULL */
     const char *file;             /* the request's path, without query, as the client wrote it */
     const char *upstream;         /* the upstream URL; fault->upstream goes before it */
+    const char *exist;            /* files that exist in its place, with ", " between them */
 };
 
 /* Append the sentence: the file, what is wrong, and the cure. One line; whatever is in the fault,

@@ -11,6 +11,7 @@
  * to know what an answer means: statuses and bodies come from the answer functions. */
 #include "reply.h"
 
+#include "catalog.h"
 #include "fault.h"
 #include "fd.h"
 #include "mem.h"
@@ -26,6 +27,7 @@
 
 #define BLOCK_BYTES   16384
 #define PROBLEM_MAX   16384
+#define EXIST_MAX     3072
 #define ECHO_MAX      1024
 #define PREFLIGHT_AGE "86400"
 
@@ -384,21 +386,39 @@ form_for(struct request *rq)
                                rq->view != NULL && mh_view_is_shard(rq->view));
 }
 
+/* For a path that the catalog knows but the upstream has not: those that there are. */
+static void
+add_existing(const struct request *rq, struct buf *exist)
+{
+    const struct settings *settings = rq->server->settings;
+
+    for (size_t i = 0; i < settings->mirror_count; i++) {
+        const struct settings_mirror *mirror = &settings->mirrors[i];
+        const size_t n = strlen(mirror->path);
+
+        if (mirror->is_enabled && strncmp(rq->target.text, mirror->path, n) == 0)
+            catalog_write_nearest(rq->target.text + n, mirror->path, exist);
+    }
+}
+
 enum answer
 reply_problem_with(struct request *rq, struct reply *reply, enum mh_code code,
                    const struct mh_fault *fault)
 {
     scoped(mem_freep) char *file = str_dup_n(rq->target.path, rq->target.path_n);
     const enum problem_form form = form_for(rq);
-    const struct problem problem = {.status = reply->status,
-                                    .code = code,
-                                    .fault = fault,
-                                    .file = file,
-                                    .upstream =
-                                        rq->view != NULL ? mh_view_upstream(rq->view) : NULL};
+    scoped(buf_done) struct buf exist = BUF_INIT(EXIST_MAX);
+    struct problem problem = {.status = reply->status,
+                              .code = code,
+                              .fault = fault,
+                              .file = file,
+                              .upstream = rq->view != NULL ? mh_view_upstream(rq->view) : NULL};
     char header[PROBLEM_HEADER_MAX + 1];
     struct buf body = BUF_INIT(PROBLEM_MAX);
 
+    if (code == MH_NOT_FOUND && rq->view != NULL)
+        add_existing(rq, &exist);
+    problem.exist = buf_text(&exist);
     reply_field(reply, "Cache-Control", "no-store");
     reply_field(reply, PROBLEM_HEADER, problem_header(&problem, header));
     if (form != PROBLEM_EMPTY) {

@@ -3,7 +3,7 @@
 
 import pytest
 
-COMMANDS = ["serve", "pull", "config"]
+COMMANDS = ["serve", "pull", "url", "config"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"]])

@@ -89,33 +89,35 @@ test_sentence(void **state)
         struct problem problem;
         const char *sentence;
     } rows[] = {
-        {{502, MH_CORRUPT, &short_shard, "/m/s1", NULL},
+        {{502, MH_CORRUPT, &short_shard, "/m/s1", NULL, NULL},
          "/m/s1: the body ended early; expected 4194304 bytes, found 100 bytes. Nothing of it was "
          "kept; check what the upstream sends, then try again. Upstream: https://u.example/m/s1"},
-        {{502, MH_CORRUPT, &whole, "/m/s1", "https://other.example/"},
+        {{502, MH_CORRUPT, &whole, "/m/s1", "https://other.example/", NULL},
          "'/m/s1' from https://u.example/m/s1: expected 4194304 bytes, found 100 bytes. Nothing of "
          "it was kept; check what the upstream sends, then try again."},
-        {{502, MH_CORRUPT, &found_only, "/m", NULL},
+        {{502, MH_CORRUPT, &found_only, "/m", NULL, NULL},
          "/m: not a model; found an HTML page. Nothing of it was kept; try again."},
-        {{502, MH_UPSTREAM, &needs_token, "/m", "https://u.example/m"},
+        {{502, MH_UPSTREAM, &needs_token, "/m", "https://u.example/m", NULL},
          "/m: HTTP status 401. If it wants credentials, give them by header = in the mirror's "
          "section. Upstream: https://u.example/m"},
-        {{502, MH_UPSTREAM, &too_many, "/m", NULL},
+        {{502, MH_UPSTREAM, &too_many, "/m", NULL, NULL},
          "/m: HTTP status 429. Wait a while, then try again."},
-        {{502, MH_UPSTREAM, &broken, "/m", NULL},
+        {{502, MH_UPSTREAM, &broken, "/m", NULL, NULL},
          "/m: HTTP status 503. Try again later, or add a fallback = to the mirror's section."},
-        {{502, MH_UPSTREAM, &odd, "/m", NULL},
+        {{502, MH_UPSTREAM, &odd, "/m", NULL, NULL},
          "/m: HTTP status 418. Check the mirror's upstream setting."},
-        {{504, MH_UNREACHABLE, &refused, "/m", "https://u.example/m"},
+        {{504, MH_UNREACHABLE, &refused, "/m", "https://u.example/m", NULL},
          "/m: connection refused. Check the network, or pull it while online. Upstream: "
          "https://u.example/m"},
-        {{404, MH_NOT_FOUND, NULL, "/x", NULL}, "/x: Not Found. Check the path."},
-        {{404, MH_NOT_FOUND, NULL, "/x", "https://u.example/x"},
+        {{404, MH_NOT_FOUND, NULL, "/x", NULL, NULL}, "/x: Not Found. Check the path."},
+        {{404, MH_NOT_FOUND, NULL, "/x", "https://u.example/x", NULL},
          "/x: Not Found. Check the path, and the mirror's upstream setting. Upstream: "
          "https://u.example/x"},
-        {{405, MH_OK, NULL, "/x", NULL}, "/x: Method Not Allowed."},
-        {{400, MH_OK, NULL, NULL, NULL}, "Bad Request."},
-        {{400, MH_OK, NULL, "", ""}, "Bad Request."},
+        {{404, MH_NOT_FOUND, NULL, "/x", NULL, "/a.json, /b.json"},
+         "/x: Not Found. Check the path. These exist: /a.json, /b.json."},
+        {{405, MH_OK, NULL, "/x", NULL, NULL}, "/x: Method Not Allowed."},
+        {{400, MH_OK, NULL, NULL, NULL, NULL}, "Bad Request."},
+        {{400, MH_OK, NULL, "", "", NULL}, "Bad Request."},
     };
 
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -132,7 +134,7 @@ static void
 test_every_code_has_a_cure(void **state)
 {
     for (enum mh_code code = MH_NOT_FOUND; code < MH_UNSUPPORTED; code++) {
-        const struct problem problem = {502, code, &short_shard, "/m", NULL};
+        const struct problem problem = {502, code, &short_shard, "/m", NULL, NULL};
         const struct problem without = {.status = 502, .file = "/m", .fault = &short_shard};
         struct buf with_cure = BUF_INIT(4096), plain = BUF_INIT(4096);
 
@@ -149,7 +151,7 @@ static void
 test_long_file(void **state)
 {
     char file[1001];
-    const struct problem problem = {404, MH_OK, NULL, file, NULL};
+    const struct problem problem = {404, MH_OK, NULL, file, NULL, NULL};
     struct buf out = BUF_INIT(4096);
 
     memset(file, 'a', sizeof(file) - 1);
@@ -170,7 +172,7 @@ static const struct mh_fault hostile_fault = {
     .found = "\x01",
     .upstream = "https://u.example/<i>",
 };
-static const struct problem hostile = {502, MH_CORRUPT, &hostile_fault, "/<m>\n\x7F", NULL};
+static const struct problem hostile = {502, MH_CORRUPT, &hostile_fault, "/<m>\n\x7F", NULL, NULL};
 
 static void
 test_html(void **state)
@@ -204,7 +206,7 @@ test_plain(void **state)
 static void
 test_json(void **state)
 {
-    static const struct problem problem = {502, MH_CORRUPT, &short_shard, "/m/s1", NULL};
+    static const struct problem problem = {502, MH_CORRUPT, &short_shard, "/m/s1", NULL, NULL};
     struct buf out = BUF_INIT(8192);
     struct json *tree = NULL;
     uint64_t status;
@@ -228,7 +230,7 @@ test_json(void **state)
 static void
 test_json_with_little(void **state)
 {
-    static const struct problem problem = {405, MH_OK, NULL, NULL, NULL};
+    static const struct problem problem = {405, MH_OK, NULL, NULL, NULL, NULL};
     struct buf out = BUF_INIT(8192);
     struct json *tree = NULL;
 
@@ -259,7 +261,7 @@ test_empty(void **state)
 static void
 test_header(void **state)
 {
-    static const struct problem problem = {502, MH_OK, &short_shard, "/m/s1", NULL};
+    static const struct problem problem = {502, MH_OK, &short_shard, "/m/s1", NULL, NULL};
     char text[PROBLEM_HEADER_MAX + 1];
 
     assert_string_equal(problem_header(&problem, text),
@@ -276,7 +278,7 @@ static void
 test_header_is_cut_between_characters(void **state)
 {
     struct mh_fault fault = {0};
-    const struct problem problem = {502, MH_OK, &fault, NULL, NULL};
+    const struct problem problem = {502, MH_OK, &fault, NULL, NULL, NULL};
     char text[PROBLEM_HEADER_MAX + 1];
 
     /* 510 bytes of ASCII, then a character that would take 6 in the field. */
