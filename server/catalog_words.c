@@ -115,7 +115,7 @@ catalog_upstream_url(const struct settings *settings, const struct catalog_file 
 
 struct expansion {
     const struct settings *settings;
-    bool is_upstream;
+    enum catalog_wanted wanted;
     struct list *words;
     enum mh_code code;
     struct mh_fault fault;
@@ -138,8 +138,11 @@ add_file(const struct catalog_file *file, const char *path, void *arg)
     struct expansion *expansion = arg;
     struct buf text = BUF_INIT(PATH_MAX_BYTES);
 
+    if (expansion->wanted == CATALOG_MANIFESTS && strstr(path, "/model.json") == NULL &&
+        strstr(path, "/model-") == NULL)
+        return true;
     expansion->code =
-        expansion->is_upstream
+        expansion->wanted == CATALOG_URLS
             ? catalog_upstream_url(expansion->settings, file, path, &text, &expansion->fault)
             : catalog_local_path(expansion->settings, file, path, &text, &expansion->fault);
     if (expansion->code == MH_OK &&
@@ -200,10 +203,9 @@ expand_name(const struct invocation *invocation, const char *name, struct expans
 
 int
 catalog_words_expand(const struct invocation *invocation, const struct settings *settings,
-                     bool is_upstream, struct list *ret_words)
+                     enum catalog_wanted wanted, struct list *ret_words)
 {
-    struct expansion expansion = {
-        .settings = settings, .is_upstream = is_upstream, .words = ret_words};
+    struct expansion expansion = {.settings = settings, .wanted = wanted, .words = ret_words};
     bool has_name = false;
     int status = 0;
 

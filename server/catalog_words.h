@@ -29,14 +29,21 @@ MUST_USE enum mh_code catalog_upstream_url(const struct settings *settings,
                                            const struct catalog_file *file, const char *path,
                                            struct buf *out, struct mh_fault *fault);
 
+/* What a command makes of a catalog name. */
+enum catalog_wanted {
+    CATALOG_PATHS,     /* local paths of all its files */
+    CATALOG_MANIFESTS, /* local paths of its models, without vocabularies and the like */
+    CATALOG_URLS       /* upstream URLs of all its files */
+};
+
 /* Replace catalog names among an invocation's words by what they stand for, for commands that take
- * paths and URLs: local paths, or upstream URLs with is_upstream.
+ * paths and URLs.
  *
  * ret_words  char *, owned by the caller, list_done(..., mem_free)
  *
  * Returns the exit status; mistakes are told. */
 MUST_USE int catalog_words_expand(const struct invocation *invocation,
-                                  const struct settings *settings, bool is_upstream,
+                                  const struct settings *settings, enum catalog_wanted wanted,
                                   struct list *ret_words);
 
 /* Append the base URL at which browsers find this modelhost, without a slash at the end: that of

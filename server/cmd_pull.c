@@ -118,7 +118,8 @@ cmd_pull(const struct invocation *invocation, const struct config *config)
     struct list words;
     struct invocation expanded = *invocation;
     int status =
-        catalog_words_expand(invocation, &config->settings, invocation->output != NULL, &words);
+        catalog_words_expand(invocation, &config->settings,
+                             invocation->output != NULL ? CATALOG_URLS : CATALOG_PATHS, &words);
 
     if (status != 0)
         return status;

@@ -80,6 +80,24 @@ static const struct command commands[] = {
         .run = cmd_url,
     },
     {
+        .name = "inspect",
+        .synopsis = "[OPTIONS] MODEL|FILE|URL...",
+        .summary = "tell what a model is: tensors, quantization, outputs, shards",
+        .prose =
+            "Tells a manifest's format, tensors, quantization, inputs, outputs and shards; for\n"
+            "BodyPix and PoseNet also the parameters that load() must be given with it. MODEL is\n"
+            "a local path or a name of the catalog, and must be in the cache; a URL that is not\n"
+            "in the cache is fetched, and not kept.\n",
+        .examples = "  modelhost inspect ./public/model.json\n"
+                    "  modelhost inspect bodypix --multiplier 0.5\n"
+                    "  modelhost inspect https://models.example/a/model.json --json\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_CATALOG,
+        .min_words = 1,
+        .max_words = 10000,
+        .word_name = "MODEL: a local path, a name of the catalog, a file or a URL",
+        .run = cmd_inspect,
+    },
+    {
         .name = "config",
         .synopsis = "--check | --print | --example [OPTIONS]",
         .summary = "check the configuration, or print it",

@@ -59,6 +59,7 @@ struct command {
 command_run cmd_serve;
 command_run cmd_pull;
 command_run cmd_url;
+command_run cmd_inspect;
 command_run cmd_config;
 
 /* The whole program. Returns the exit status. */
