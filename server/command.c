@@ -98,6 +98,26 @@ static const struct command commands[] = {
         .run = cmd_inspect,
     },
     {
+        .name = "doctor",
+        .synopsis = "[OPTIONS] URL",
+        .summary = "fetch a model as TensorFlow.js would, and say what is wrong",
+        .prose =
+            "Fetches a manifest and its shards, from this modelhost or from anybody, as\n"
+            "TensorFlow.js would, and says in plain words what a page would run into: status,\n"
+            "redirects, CORS, mixed content, type, length, a missing or swapped shard, and the\n"
+            "wrong variant for the parameters that are given. The exit status is that of the\n"
+            "worst finding: 1 the page, 3 not there, 4 the server, 5 wrong bytes.\n",
+        .examples = "  modelhost doctor https://models.example/a/model.json\n"
+                    "  modelhost doctor --origin https://app.example \"$(modelhost url bodypix)\"\n"
+                    "  modelhost doctor --output-stride 16 http://localhost:8080/model.json\n",
+        .option_groups =
+            OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_CATALOG | OPTIONS_DOCTOR,
+        .min_words = 1,
+        .max_words = 1,
+        .word_name = "the URL of a model.json",
+        .run = cmd_doctor,
+    },
+    {
         .name = "config",
         .synopsis = "--check | --print | --example [OPTIONS]",
         .summary = "check the configuration, or print it",

@@ -28,6 +28,7 @@ struct invocation {
     bool wants_example;                      /* config --example */
     const char *output;                      /* pull -o */
     bool wants_all;                          /* pull --all */
+    const char *origin;                      /* doctor --origin */
     bool wants_snippet;                      /* url --snippet */
     const char *params[CATALOG_PARAM_COUNT]; /* of the catalog; NULL: not given */
     char **words;                            /* what is not an option */
@@ -60,6 +61,7 @@ command_run cmd_serve;
 command_run cmd_pull;
 command_run cmd_url;
 command_run cmd_inspect;
+command_run cmd_doctor;
 command_run cmd_config;
 
 /* The whole program. Returns the exit status. */

@@ -96,6 +96,8 @@ static const struct option_row rows[] = {
      "print the load() call with all parameters, and what the page's CSP needs"},
     {OPTIONS_PULL, 0, OPTION_SWITCH, "--all", NULL, NULL, NULL, AT(wants_all),
      "every model of the catalog name: all combinations that exist upstream"},
+    {OPTIONS_DOCTOR, 0, OPTION_TEXT, "--origin", "URL", NULL, NULL, AT(origin),
+     "the page's origin, such as https://app.example: judge CORS and mixed content for it"},
     {OPTIONS_CONFIG, 0, OPTION_SWITCH, "--check", NULL, NULL, NULL, AT(wants_check),
      "look for mistakes, and show all of them"},
     {OPTIONS_CONFIG, 0, OPTION_SWITCH, "--print", NULL, NULL, NULL, AT(wants_print),

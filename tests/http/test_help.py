@@ -3,7 +3,7 @@
 
 import pytest
 
-COMMANDS = ["serve", "pull", "url", "inspect", "config"]
+COMMANDS = ["serve", "pull", "url", "inspect", "doctor", "config"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["help"]])
