@@ -150,7 +150,7 @@ is_same(const char *a, const char *b)
 static bool
 is_span(const char *given, const struct span *value)
 {
-    struct catalog_choice copy;
+    struct catalog_choice copy = {0};
 
     set_value(&copy, 0, value->text, value->n);
     return is_same(given, copy.values[0]);

@@ -25,7 +25,6 @@
 #define WORDS_MAX      100000
 #define PATH_MAX_BYTES 4096
 #define ADDRESSES_MAX  64
-#define URL_MAX_BYTES  512
 #define LOOPBACK4      "http://127.0.0.1"
 #define LOOPBACK6      "http://[::1]"
 #define EVERY_ADDRESS4 "://0.0.0.0"
@@ -242,11 +241,12 @@ struct addresses {
 static void
 add_address(struct addresses *addresses, const char *url)
 {
-    char *slot = addresses->urls[addresses->count];
     size_t n = strlen(url);
+    char *slot;
 
-    if (strncmp(url, "unix:", 5) == 0 || n >= LISTEN_TEXT_SIZE || addresses->count == ADDRESSES_MAX)
+    if (strncmp(url, "unix:", 5) == 0 || n >= LISTEN_TEXT_SIZE || addresses->count >= ADDRESSES_MAX)
         return;
+    slot = addresses->urls[addresses->count];
     memcpy(slot, url, n + 1);
     n -= n > 0 && slot[n - 1] == '/';
     slot[n] = '\0';
