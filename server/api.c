@@ -285,7 +285,9 @@ write_listeners(struct jsonw *w, const struct server *server)
         const struct listener *listener = server->listeners[i];
 
         if (!listener->is_control)
-            jsonw_string(w, NULL, listen_address_url(&listener->socket.address, "http", url));
+            jsonw_string(w, NULL,
+                         listen_address_url(&listener->socket.address,
+                                            listener->is_tls ? "https" : "http", url));
     }
     jsonw_array_end(w);
 }

@@ -25,8 +25,8 @@
 #define WORDS_MAX      100000
 #define PATH_MAX_BYTES 4096
 #define ADDRESSES_MAX  64
-#define LOOPBACK4      "http://127.0.0.1"
-#define LOOPBACK6      "http://[::1]"
+#define LOOPBACK4      "://127.0.0.1"
+#define LOOPBACK6      "://[::1]"
 #define EVERY_ADDRESS4 "://0.0.0.0"
 #define EVERY_ADDRESS6 "://[::]"
 
@@ -276,13 +276,15 @@ add_running(const struct settings *settings, struct addresses *addresses)
 static void
 add_configured(const struct settings *settings, struct addresses *addresses)
 {
+    const char *scheme = settings->tls.certificate != NULL ? "https" : "http";
+
     for (size_t i = 0; i < settings->server.listen.count; i++) {
         struct listen_address address;
         struct mh_fault fault;
         char url[LISTEN_TEXT_SIZE];
 
         if (listen_address_parse(settings->server.listen.items[i], &address, &fault) == MH_OK)
-            add_address(addresses, listen_address_url(&address, "http", url));
+            add_address(addresses, listen_address_url(&address, scheme, url));
     }
 }
 
@@ -293,7 +295,9 @@ has_peer(const struct addresses *addresses, const char *host, const char *port)
     const size_t n = strlen(host);
 
     for (size_t i = 0; i < addresses->count; i++) {
-        if (strncmp(addresses->urls[i], host, n) == 0 && strcmp(addresses->urls[i] + n, port) == 0)
+        const char *url = strstr(addresses->urls[i], "://");
+
+        if (url != NULL && strncmp(url, host, n) == 0 && strcmp(url + n, port) == 0)
             return true;
     }
     return false;

@@ -150,3 +150,14 @@ def test_a_missing_file(modelhost, pair):
     server.expect_stderr(r"nowhere\.crt")
     assert server.wait() == 2
     server.check_output()
+
+
+def test_url_has_the_scheme(modelhost, pair):
+    """`url` at the running server, and by the configuration alone."""
+    certificate, key = pair
+    tls = ["--set", f"tls.certificate={certificate}", "--set", f"tls.key={key}"]
+    done = modelhost.run("url", "bodypix", "--cache-dir", modelhost.cache, *tls)
+    assert done.stdout.startswith("https://localhost:8080/tfjs-models/"), done
+    server = modelhost.start("--tls-cert", certificate, "--tls-key", key)
+    done = modelhost.run("url", "bodypix", "--cache-dir", modelhost.cache)
+    assert done.stdout.startswith(f"https://127.0.0.1:{server.port}/tfjs-models/"), done
