@@ -165,3 +165,41 @@ def test_kept_answers_do_not_hold_up_a_refresh(modelhost, origin):
         )
         connection.request(shard)
         assert connection.read_reply("GET").body == new.all()
+
+
+def test_a_kept_answer_on_its_way_holds_up_a_refresh(modelhost, origin):
+    path, shard, size = "/tfjs-models/m/model.json", "/tfjs-models/m/s.bin", 16_000_000
+    origin.add(path, manifest_json({"s.bin": size}))
+    old = origin.add(shard, Seeded("one", size))
+    server = modelhost.start(
+        origin=origin,
+        settings={"server.threads": 1, "cache.settle": "1s", "mirror tfjs-models.revalidate": "always"},
+    )
+    server.get(path)
+    server.wait_complete(path)
+
+    def ask_slowly():
+        """A client that stops reading, of an answer that was kept."""
+        for _ in range(10):  # the three requests may fall into two seconds; not each time
+            before = kept(server)
+            server.get(shard)
+            server.get(shard)
+            slow = server.connect(receive_buffer=4096)
+            slow.request(shard)
+            head = slow.read_head()
+            if kept(server) == before + 1:
+                return slow, head
+            slow.close()
+        raise AssertionError("no answer was kept ready")
+
+    slow, head = ask_slowly()
+    new = origin.add(shard, Seeded("two", size))
+    seen = origin.journal.count(shard)
+    server.get(path)
+    wait_until(lambda: origin.journal.count(shard) > seen, "the refresh asks for the shard", 10.0 * server.patience)
+    with slow:
+        # There is no event for a switch that does not happen: this bounded look is three settles.
+        with pytest.raises(AssertionError):
+            wait_until(lambda: server.object_file(shard).read_bytes() == new.all(), "a switch", 3.0)
+        assert slow.read_body(head).body == old.all()
+    wait_until(lambda: server.object_file(shard).read_bytes() == new.all(), "the switch", 15.0 * server.patience)
