@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "fault.h"
 #include "flight.h"
+#include "manage.h"
 #include "mem.h"
 #include "refresh.h"
 
@@ -18,6 +19,7 @@
 #define WORK_THREADS     3 /* one may be scanning */
 #define WAKE_EVERY_TICK  5 /* seconds: waiters look after their clients' hang-ups */
 #define SWEEP_EVERY_TICK 60
+#define ROOM_EVERY_TICK  10
 
 void
 mh_mirror_config_init(struct mh_mirror_config *config)
@@ -191,6 +193,8 @@ tick(void *arg)
     refresh_tick(host);
     if (host->ticks % WAKE_EVERY_TICK == 0)
         wake_all(host);
+    if (host->ticks % ROOM_EVERY_TICK == 0)
+        manage_make_room(host);
     if (host->ticks % SWEEP_EVERY_TICK == 0)
         sweep(host);
 }
@@ -215,6 +219,8 @@ open_host(struct mh_host *host, const struct mh_host_config *config, struct mh_f
 
     host->json_max_bytes = config->json_max_bytes;
     host->is_offline = config->is_offline;
+    host->max_bytes = config->max_bytes;
+    host->min_free_bytes = config->min_free_bytes;
     host->settle_ms = config->settle_ms;
     host->settle_max_ms = config->settle_max_ms;
     host->on_event = config->on_event;
@@ -244,6 +250,7 @@ mh_host_open(const struct mh_host_config *config, struct mh_host **ret_host, str
     if (!host)
         return fail(fault, MH_NOMEM, 0, "out of memory for the host");
     (void) pthread_mutex_init(&host->lock, NULL);
+    (void) pthread_cond_init(&host->scanned, NULL);
     enum mh_code code = open_host(host, config, fault);
 
     if (code != MH_OK) {
@@ -262,6 +269,7 @@ mh_host_stop(struct mh_host *host)
     (void) fail(&fault, MH_CANCELLED, 0, "the server is stopping");
     (void) pthread_mutex_lock(&host->lock);
     host->is_stopping = true;
+    (void) pthread_cond_broadcast(&host->scanned);
     for (struct flight *flight = host->flights; flight; flight = flight->next_flight)
         flight_fail(flight, MH_CANCELLED, &fault);
     host_unpark_locked(host);
@@ -285,6 +293,7 @@ mh_host_close(struct mh_host *host)
         mirror_done(&host->mirrors[i]);
     mem_free(host->mirrors);
     mem_free(host->user_agent);
+    (void) pthread_cond_destroy(&host->scanned);
     (void) pthread_mutex_destroy(&host->lock);
     mem_free(host);
 }

@@ -82,6 +82,8 @@ struct mh_host {
     uint32_t settle_ms;
     uint32_t settle_max_ms;
     bool is_offline;
+    uint64_t max_bytes;      /* 0: no limit */
+    uint64_t min_free_bytes; /* 0: no limit */
     void (*on_event)(void *arg, const struct mh_event *event);
     void *event_arg;
 
@@ -94,7 +96,9 @@ struct mh_host {
     bool is_publishing;
     struct refresh *refreshes;
     bool has_scanned;
+    pthread_cond_t scanned; /* has_scanned or is_stopping became true */
     bool is_stopping;
+    bool is_making_room;
     uint64_t object_bytes; /* of current versions */
     size_t objects;        /* with a current version */
     size_t flight_count;
@@ -105,6 +109,7 @@ struct mh_host {
     unsigned ticks; /* fetch thread */
 
     struct work_item scan;
+    struct work_item room; /* submitted while is_making_room */
 };
 
 /* host.c */

@@ -11,6 +11,7 @@
 #include "flight.h"
 
 #include "fault.h"
+#include "manage.h"
 #include "mem.h"
 #include "model.h"
 
@@ -97,6 +98,7 @@ publish_flight(struct flight *flight)
         return;
     while ((n = take_queued(host, batch)) > 0)
         commit_batch(host, batch, n);
+    manage_make_room(host);
 }
 
 /* --- taking back --- */

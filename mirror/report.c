@@ -9,6 +9,7 @@
 #include "buf.h"
 #include "fault.h"
 #include "flight.h"
+#include "manage.h"
 #include "mem.h"
 #include "model.h"
 #include "name.h"
@@ -165,11 +166,16 @@ tell_locked(const struct object *object, struct mh_model *ret, struct mh_fault *
     return MH_OK;
 }
 
+/* A removed model is forgotten for those who ask, unless a pull of it has something to tell. */
 static bool
 is_known(const struct object *object)
 {
-    return object->flight || object->failure || object->model ||
-           atomic_load_explicit(&object->current, memory_order_relaxed);
+    if (object->flight || object->failure || manage_has_own_file_locked(object))
+        return true;
+    for (size_t i = 0; object->model && i < object->model->part_count; i++)
+        if (object->model->parts[i].object->flight || object->model->parts[i].object->failure)
+            return true;
+    return false;
 }
 
 enum mh_code
@@ -237,7 +243,7 @@ mh_models_list(struct mh_host *host, struct mh_model **ret_models, size_t *ret_n
         code = tell_locked(map_value(e), &models[n], fault);
         if (code != MH_OK)
             break;
-        if (models[n].files_present > 0 || models[n].state == MH_MODEL_ARRIVING)
+        if (models[n].state == MH_MODEL_ARRIVING || manage_has_own_file_locked(map_value(e)))
             n++;
         else /* known, but nothing of it is here */
             mh_model_done(&models[n]);

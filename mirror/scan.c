@@ -129,6 +129,7 @@ run(struct work_item *item)
     (void) pthread_mutex_lock(&host->lock);
     check_models_locked(host, &bad);
     host->has_scanned = true;
+    (void) pthread_cond_broadcast(&host->scanned);
     host_unpark_locked(host);
     (void) pthread_mutex_unlock(&host->lock);
     tell_bad_models(host, &bad);

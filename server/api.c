@@ -171,8 +171,8 @@ api_token_init(struct server *server, struct mh_fault *fault)
 
 /* --- answers --- */
 
-static enum answer
-send_json(struct request *rq, unsigned status, struct buf *json)
+enum answer
+api_send_json(struct request *rq, unsigned status, struct buf *json)
 {
     struct reply reply = REPLY_INIT(status);
 
@@ -203,7 +203,7 @@ answer_api_models(struct request *rq)
     jsonw_object_end(&w);
     buf_add_char(&json, '\n');
     mh_models_free(models, n);
-    return send_json(rq, 200, &json);
+    return api_send_json(rq, 200, &json);
 }
 
 /* The part of the target that names the model: as the client of the model itself would send it. */
@@ -233,7 +233,7 @@ answer_api_model(struct request *rq)
     model_json_write(&w, NULL, &model);
     buf_add_char(&json, '\n');
     mh_model_done(&model);
-    return send_json(rq, 200, &json);
+    return api_send_json(rq, 200, &json);
 }
 
 static void
@@ -271,7 +271,7 @@ answer_api_flights(struct request *rq)
     jsonw_object_end(&w);
     buf_add_char(&json, '\n');
     mh_flights_free(flights, n);
-    return send_json(rq, 200, &json);
+    return api_send_json(rq, 200, &json);
 }
 
 /* Where browsers find this server: port 0 was made a port only when it was opened. */
@@ -319,7 +319,7 @@ answer_api_status(struct request *rq)
     jsonw_uint(&w, "object_bytes", host.object_bytes);
     jsonw_object_end(&w);
     buf_add_char(&json, '\n');
-    return send_json(rq, 200, &json);
+    return api_send_json(rq, 200, &json);
 }
 
 /* --- pull --- */
@@ -406,5 +406,5 @@ answer_api_pull(struct request *rq)
     if (code == MH_OK)
         write_pulled(what, &paths, &json);
     list_done(&paths, mem_free);
-    return code == MH_OK ? send_json(rq, 202, &json) : reply_problem(rq, 0, code, &fault);
+    return code == MH_OK ? api_send_json(rq, 202, &json) : reply_problem(rq, 0, code, &fault);
 }

@@ -20,4 +20,10 @@ MUST_USE bool api_admits(struct request *rq, enum answer *ret_answer);
  * thread, before requests come. */
 MUST_USE enum mh_code api_token_init(struct server *server, struct mh_fault *fault);
 
+/* Answer with a JSON text; `json` is given away. */
+enum answer api_send_json(struct request *rq, unsigned status, struct buf *json);
+
+/* What /-/api/rm and its like wait for (api_action.c). NULL is accepted. The work must be over. */
+void action_job_free(struct action_job *job);
+
 #endif

@@ -118,6 +118,92 @@ static const struct command commands[] = {
         .run = cmd_doctor,
     },
     {
+        .name = "list",
+        .synopsis = "[OPTIONS]",
+        .summary = "the models in the cache",
+        .prose = "Lists the models in the cache: state, size, files present and in all, whether "
+                 "pinned,\n"
+                 "and the local path. --json tells when each was last used, too.\n",
+        .examples = "  modelhost list\n"
+                    "  modelhost list --json\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+        .min_words = 0,
+        .max_words = 0,
+        .word_name = "nothing",
+        .run = cmd_list,
+    },
+    {
+        .name = "verify",
+        .synopsis = "[OPTIONS] [MODEL...]",
+        .summary = "check what is cached",
+        .prose =
+            "Hashes every file of the models again, of all models if none is named. A bad file is\n"
+            "told and taken out of the cache; the next request fetches it anew. Where a server "
+            "runs on the cache, it does the work.\n",
+        .examples = "  modelhost verify\n"
+                    "  modelhost verify /tfjs-models/a/model.json\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+        .min_words = 0,
+        .max_words = 1000,
+        .word_name = "MODEL: an upstream URL or a local path such as /tfjs-models/...",
+        .run = cmd_verify,
+    },
+    {
+        .name = "rm",
+        .synopsis = "[OPTIONS] MODEL...",
+        .summary = "remove models from the cache",
+        .prose =
+            "Removes models with all their files; files that another cached model needs stay.\n"
+            "Where a server runs on the cache, it does the work.\n",
+        .examples = "  modelhost rm /tfjs-models/a/model.json\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+        .min_words = 1,
+        .max_words = 1000,
+        .word_name = "MODEL: an upstream URL or a local path such as /tfjs-models/...",
+        .run = cmd_rm,
+    },
+    {
+        .name = "gc",
+        .synopsis = "[OPTIONS]",
+        .summary = "evict models down to the limits",
+        .prose = "Evicts models until the cache keeps to cache.max_size and cache.min_free: least\n"
+                 "recently used first, never pinned ones or those in use. Where a server runs on "
+                 "the cache, it does the work.\n",
+        .examples = "  modelhost gc\n"
+                    "  modelhost gc --json\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+        .min_words = 0,
+        .max_words = 0,
+        .word_name = "nothing",
+        .run = cmd_gc,
+    },
+    {
+        .name = "pin",
+        .synopsis = "[OPTIONS] MODEL...",
+        .summary = "never evict models",
+        .prose = "Pins models and all those that share files with them: they are never evicted.\n"
+                 "Where a server runs on the cache, it does the work.\n",
+        .examples = "  modelhost pin /tfjs-models/a/model.json\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+        .min_words = 1,
+        .max_words = 1000,
+        .word_name = "MODEL: an upstream URL or a local path such as /tfjs-models/...",
+        .run = cmd_pin,
+    },
+    {
+        .name = "unpin",
+        .synopsis = "[OPTIONS] MODEL...",
+        .summary = "let models be evicted again",
+        .prose = "Unpins models and all those that share files with them. Where a server runs on "
+                 "the cache, it does the work.\n",
+        .examples = "  modelhost unpin /tfjs-models/a/model.json\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+        .min_words = 1,
+        .max_words = 1000,
+        .word_name = "MODEL: an upstream URL or a local path such as /tfjs-models/...",
+        .run = cmd_unpin,
+    },
+    {
         .name = "config",
         .synopsis = "--check | --print | --example [OPTIONS]",
         .summary = "check the configuration, or print it",

@@ -62,6 +62,12 @@ command_run cmd_pull;
 command_run cmd_url;
 command_run cmd_inspect;
 command_run cmd_doctor;
+command_run cmd_list;
+command_run cmd_verify;
+command_run cmd_rm;
+command_run cmd_gc;
+command_run cmd_pin;
+command_run cmd_unpin;
 command_run cmd_config;
 
 /* The whole program. Returns the exit status. */

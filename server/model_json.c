@@ -35,8 +35,8 @@ write_or_null(struct jsonw *w, const char *name, const char *text)
     jsonw_string(w, name, text[0] != '\0' ? text : NULL);
 }
 
-static void
-write_failure(struct jsonw *w, enum mh_code code, const struct mh_fault *fault)
+void
+model_json_write_failure(struct jsonw *w, enum mh_code code, const struct mh_fault *fault)
 {
     jsonw_object_begin(w, "failure");
     jsonw_string(w, "code", mh_code_name(code));
@@ -61,7 +61,7 @@ model_json_write(struct jsonw *w, const char *name, const struct mh_model *model
     jsonw_bool(w, "pinned", model->is_pinned);
     write_time(w, "last_used", model->last_used);
     if (model->code != MH_OK)
-        write_failure(w, model->code, &model->fault);
+        model_json_write_failure(w, model->code, &model->fault);
     jsonw_object_end(w);
 }
 
@@ -108,18 +108,26 @@ copy_text(char *ret, size_t size, const struct json *object, const char *name)
     ret[n] = '\0';
 }
 
-static void
-read_failure(const struct json *failure, struct mh_model *ret)
+enum mh_code
+model_json_read_failure(const struct json *failure, struct mh_fault *fault)
 {
-    struct mh_fault *fault = &ret->fault;
-
     if (json_kind_of(failure) != JSON_OBJECT)
-        return;
-    ret->code = model_json_code(json_string(json_get(failure, "code")), MH_UPSTREAM);
+        return MH_OK;
     copy_text(fault->sentence, sizeof fault->sentence, failure, "sentence");
     copy_text(fault->expected, sizeof fault->expected, failure, "expected");
     copy_text(fault->found, sizeof fault->found, failure, "found");
     copy_text(fault->upstream, sizeof fault->upstream, failure, "upstream");
+    return model_json_code(json_string(json_get(failure, "code")), MH_UPSTREAM);
+}
+
+static int64_t
+read_time(const char *text)
+{
+    struct tm when = {0};
+    const char *end = text != NULL ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &when) : NULL;
+    time_t at = end != NULL && *end == '\0' ? timegm(&when) : -1;
+
+    return at > 0 ? (int64_t) at : 0;
 }
 
 /* For a server that does not tell: files are of like size, more or less. */
@@ -144,8 +152,9 @@ model_json_read(const struct json *value, struct mh_model *ret, struct mh_fault 
     model.files = (uint32_t) uint_of(value, "files", 0);
     model.files_present = (uint32_t) uint_of(value, "files_present", 0);
     model.bytes_present = uint_of(value, "bytes_present", guess_present(&model));
+    model.last_used = read_time(json_string(json_get(value, "last_used")));
     model.is_pinned = json_bool(json_get(value, "pinned"), false);
-    read_failure(json_get(value, "failure"), &model);
+    model.code = model_json_read_failure(json_get(value, "failure"), &model.fault);
     model.path = str_dup(path);
     model.url = str_dup(url != NULL ? url : "");
     if (model.path == NULL || model.url == NULL) {

@@ -15,12 +15,16 @@
  * name  the member's name in an object, or NULL in an array or at the top */
 void model_json_write(struct jsonw *w, const char *name, const struct mh_model *model);
 
+/* The member "failure" of it. */
+void model_json_write_failure(struct jsonw *w, enum mh_code code, const struct mh_fault *fault);
+/* Read it back into a fault; its code, or OK where there is none. */
+enum mh_code model_json_read_failure(const struct json *failure, struct mh_fault *fault);
+
 /* Read back what model_json_write() wrote.
  *
  * ret  on OK filled; end it with mh_model_done()
  *
- * Returns OK, CORRUPT (it is not a model) or NOMEM. A bytes_present that is not told is guessed;
- * last_used is 0. */
+ * Returns OK, CORRUPT (it is not a model) or NOMEM. A bytes_present that is not told is guessed. */
 MUST_USE enum mh_code model_json_read(const struct json *value, struct mh_model *ret,
                                       struct mh_fault *fault);
 

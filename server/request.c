@@ -524,6 +524,7 @@ request_on_completed(void *listener, struct MHD_Connection *connection, void **c
     ready_sent(rq->kept);
     multipart_free(rq->multipart);
     mh_view_close(rq->view);
+    action_job_free(rq->job);
     list_done(&rq->joined, mem_free);
     buf_done(&rq->body);
     buf_done(&rq->path);

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 struct MHD_Connection;
+struct action_job;
 
 #define REQUEST_BODY_MAX ((size_t) 1 << 20)
 
@@ -73,6 +74,7 @@ struct request {
                             MH_BYTES_UNKNOWN: to the object's end */
 
     struct multipart *multipart; /* owned; of an answer of several ranges */
+    struct action_job *job; /* owned: what a route under /-/api/ waits for; NULL: nothing */
 
     /* Of the reply: */
     ssize_t (*read)(struct request *rq, uint64_t offset, char *buffer, size_t size);

@@ -62,5 +62,6 @@ answer_function answer_api_model;
 answer_function answer_api_flights;
 answer_function answer_api_status;
 answer_function answer_api_pull;
+answer_function answer_api_action;
 
 #endif

@@ -187,8 +187,9 @@ static const struct setting_key keys[] = {
      .default_text = "20GiB",
      .max = UINT64_MAX,
      .is_reloadable = true,
-     .prose =
-         "How much the cache may hold. 0: no limit. Checked, but not acted on by this version."},
+     .prose = "How much the cache may hold. 0: no limit. Models that were not used for longest go "
+              "first, "
+              "with all that share files with them; pinned ones and those in use stay."},
     {.section = "cache",
      .name = "min_free",
      .type = SETTING_SIZE,
@@ -196,7 +197,7 @@ static const struct setting_key keys[] = {
      .default_text = "1GiB",
      .max = UINT64_MAX,
      .is_reloadable = true,
-     .prose = "How much of the file system stays free. Checked, but not acted on by this version."},
+     .prose = "How much of the file system stays free: models go as for max_size. 0: no limit."},
     {.section = "cache",
      .name = "settle",
      .type = SETTING_DURATION,

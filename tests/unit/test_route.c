@@ -28,6 +28,7 @@ FAKE_ANSWER(answer_api_model)
 FAKE_ANSWER(answer_api_flights)
 FAKE_ANSWER(answer_api_status)
 FAKE_ANSWER(answer_api_pull)
+FAKE_ANSWER(answer_api_action)
 
 #define GETS (METHOD_GET | METHOD_HEAD | METHOD_OPTIONS)
 
@@ -60,6 +61,8 @@ test_paths(void **state)
         {"/-/api/status", false, answer_api_status, ROUTE_API, GETS},
         {"/-/api/pull", false, answer_api_pull, ROUTE_API, METHOD_POST | METHOD_OPTIONS},
         /* A mirror whose path is "/" takes everything but what is ours. */
+        {"/-/api/rm", false, answer_api_action, ROUTE_API, METHOD_POST | METHOD_OPTIONS},
+        {"/-/api/gc", true, answer_api_action, ROUTE_API, METHOD_POST | METHOD_OPTIONS},
         {"/-/api/pull", true, answer_api_pull, ROUTE_API, METHOD_POST | METHOD_OPTIONS},
         {"/-/", true, answer_own_index, ROUTE_OWN, GETS},
     };

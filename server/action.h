@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Actions on what is cached, as the API takes them and answers: JSON in, JSON out. */
+#ifndef SERVER_ACTION_H
+#define SERVER_ACTION_H
+
+#include "attrs.h"
+#include "buf.h"
+#include "json.h"
+
+#include <modelhost/manage.h>
+
+#include <stdbool.h>
+
+#define ACTION_PREFIX   "/-/api/"
+#define ACTION_WHAT_MAX 1000
+#define ACTION_JSON_MAX ((size_t) 64 << 20)
+
+/* The action of a path, e.g. "/-/api/rm". */
+MUST_USE bool action_of_path(const char *path, enum mh_action *ret);
+/* "rm", "pin", "unpin", "verify", "gc". */
+const char *action_name(enum mh_action action);
+
+/* Carry out an action.
+ *
+ * body  {"what": [...]} with upstream URLs and local paths, each of a model; borrowed
+ * json  on OK it gets {"models": [{path, files, bytes, failure?}]}; of verify with an entry more
+ *       for each bad file, which has "failure"
+ *
+ * Returns as mh_manage(), or BAD_INPUT (the body, or a name in it). Blocks on the disk. */
+MUST_USE enum mh_code action_run(struct mh_host *host, enum mh_action action,
+                                 const struct json *body, struct buf *json, struct mh_fault *fault);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands that manage the cache: rm, pin, unpin, verify, gc.
+ *
+ * Where a server runs on the cache it is asked to do the work, since one process alone writes to a
+ * cache; otherwise this process takes the cache's LOCK for as long as it takes. Both ways give the
+ * same JSON, and what people see is made from that. A bad file that `verify` found goes to standard
+ * error and decides the exit status, as its code says. Main thread. */
+#include "action_command.h"
+
+#include "action.h"
+#include "control_ask.h"
+#include "fault.h"
+#include "log.h"
+#include "mem.h"
+#include "model_json.h"
+#include "units.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- who does it --- */
+
+static void
+on_event(void *arg, const struct mh_event *event)
+{
+    (void) arg;
+    if (event->kind == MH_EVENT_WARNING)
+        log_warning("%s%s%s", event->path, event->path[0] != '\0' ? ": " : "",
+                    event->fault->sentence);
+}
+
+enum mh_code
+action_open_host(const struct settings *settings, struct mh_host **ret, struct mh_fault *fault)
+{
+    scoped(mem_freep) struct mh_mirror_config *mirrors = NULL;
+    struct mh_host_config config;
+    enum mh_code code = settings_host_config(settings, &mirrors, &config);
+
+    if (code != MH_OK)
+        return fail(fault, code, 0, "memory ran out");
+    config.is_offline = true;
+    config.on_event = on_event;
+    return mh_host_open(&config, ret, fault);
+}
+
+static enum mh_code
+run_here(const struct settings *settings, enum mh_action action, const char *body,
+         struct json **ret, struct mh_fault *fault)
+{
+    struct mh_host *host = NULL;
+    scoped(json_freep) struct json *asked = NULL;
+    scoped(buf_done) struct buf answer = BUF_INIT(ACTION_JSON_MAX);
+    enum mh_code code = action_open_host(settings, &host, fault);
+
+    if (code == MH_OK)
+        code = json_parse(body, strlen(body), &asked, fault);
+    if (code == MH_OK)
+        code = action_run(host, action, asked, &answer, fault);
+    if (code == MH_OK)
+        code = json_parse(buf_text(&answer), answer.length, ret, fault);
+    mh_host_close(host);
+    return code;
+}
+
+static enum mh_code
+run_anywhere(const struct settings *settings, enum mh_action action, const char *body,
+             struct json **ret, struct mh_fault *fault)
+{
+    scoped(mem_freep) char *path = str_printf(ACTION_PREFIX "%s", action_name(action));
+    enum mh_code code;
+
+    if (path == NULL)
+        return fail(fault, MH_NOMEM, 0, "memory ran out");
+    code = control_ask(settings->cache.directory, "POST", path, body, 200, ret, fault);
+    /* The socket's absence and a 404 are one code: foreign tells them apart. */
+    if (code != MH_NOT_FOUND || fault->foreign == 404)
+        return code;
+    *fault = (struct mh_fault){0};
+    return run_here(settings, action, body, ret, fault);
+}
+
+static void
+write_body(const struct invocation *invocation, struct buf *body)
+{
+    struct jsonw w = JSONW_INIT(body);
+
+    jsonw_object_begin(&w, NULL);
+    jsonw_array_begin(&w, "what");
+    for (size_t i = 0; i < invocation->word_count; i++)
+        jsonw_string(&w, NULL, invocation->words[i]);
+    jsonw_array_end(&w);
+    jsonw_object_end(&w);
+}
+
+/* --- telling --- */
+
+bool
+action_print(struct buf *text)
+{
+    return buf_is_ok(text) && fputs(buf_text(text), stdout) >= 0;
+}
+
+static uint64_t
+uint_of(const struct json *object, const char *name)
+{
+    uint64_t value = 0;
+
+    return json_uint(json_get(object, name), &value) ? value : 0;
+}
+
+static void
+tell_failure(const struct mh_fault *fault)
+{
+    log_error("%s%s%s%s%s", fault->sentence, fault->expected[0] != '\0' ? "; expected " : "",
+              fault->expected, fault->found[0] != '\0' ? "; found " : "", fault->found);
+}
+
+/* Returns the exit status that it asks for. */
+static int
+tell_one(const struct invocation *invocation, const struct json *item, const char *did)
+{
+    const char *path = json_string(json_get(item, "path"));
+    const uint64_t files = uint_of(item, "files");
+    struct mh_fault fault = {0};
+    char size[UNIT_TEXT_SIZE];
+    enum mh_code code = model_json_read_failure(json_get(item, "failure"), &fault);
+
+    if (code != MH_OK) {
+        tell_failure(&fault);
+        return exit_status_of(code);
+    }
+    if (!invocation->is_quiet && !invocation->wants_json)
+        printf("%s %s (%ju %s, %s)\n", did, path != NULL ? path : "?", (uintmax_t) files,
+               files == 1 ? "file" : "files", size_format(uint_of(item, "bytes"), size));
+    return 0;
+}
+
+static void
+write_item(struct jsonw *w, const struct json *item)
+{
+    struct mh_fault fault = {0};
+    enum mh_code code = model_json_read_failure(json_get(item, "failure"), &fault);
+
+    jsonw_object_begin(w, NULL);
+    jsonw_string(w, "path", json_string(json_get(item, "path")));
+    jsonw_uint(w, "files", uint_of(item, "files"));
+    jsonw_uint(w, "bytes", uint_of(item, "bytes"));
+    if (code != MH_OK)
+        model_json_write_failure(w, code, &fault);
+    jsonw_object_end(w);
+}
+
+static bool
+print_json(const struct json *models)
+{
+    scoped(buf_done) struct buf out = BUF_INIT(ACTION_JSON_MAX);
+    struct jsonw w = JSONW_INIT(&out);
+
+    w.pretty = true;
+    jsonw_object_begin(&w, NULL);
+    jsonw_array_begin(&w, "models");
+    for (const struct json *item = json_first(models); item != NULL; item = json_next(item))
+        write_item(&w, item);
+    jsonw_array_end(&w);
+    jsonw_object_end(&w);
+    return action_print(&out);
+}
+
+static int
+tell_all(const struct invocation *invocation, const struct json *models, const char *did)
+{
+    int status = 0;
+
+    for (const struct json *item = json_first(models); item != NULL; item = json_next(item)) {
+        int found = tell_one(invocation, item, did);
+
+        /* Bytes that are wrong outweigh a file that is not there. */
+        if (status == 0 || found == exit_status_of(MH_CORRUPT))
+            status = found != 0 ? found : status;
+    }
+    if (invocation->wants_json && !print_json(models))
+        return 1;
+    return status;
+}
+
+int
+action_command(const struct invocation *invocation, const struct config *config,
+               enum mh_action action, const char *did)
+{
+    scoped(buf_done) struct buf body = BUF_INIT((size_t) 1 << 20);
+    scoped(json_freep) struct json *answer = NULL;
+    struct mh_fault fault = {0};
+    enum mh_code code;
+
+    write_body(invocation, &body);
+    if (buf_is_ok(&body))
+        code = run_anywhere(&config->settings, action, buf_text(&body), &answer, &fault);
+    else
+        code = fail(&fault, MH_BAD_INPUT, 0, "these are too many names at once");
+    if (code == MH_OK)
+        return tell_all(invocation, json_get(answer, "models"), did);
+    log_error("%s: %s", action_name(action), fault.sentence);
+    return exit_status_of(code);
+}
