@@ -287,6 +287,7 @@ mh_host_close(struct mh_host *host)
     work_free(host->work);
     fetcher_free(host->fetcher);
     refresh_free_all(host);
+    manage_note_uses(host);
     object_free_all(host);
     store_close(host->store);
     for (size_t i = 0; i < host->mirror_count; i++)

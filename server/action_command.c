@@ -185,20 +185,26 @@ tell_all(const struct invocation *invocation, const struct json *models, const c
 
 int
 action_command(const struct invocation *invocation, const struct config *config,
-               enum mh_action action, const char *did)
+               enum mh_action action, const char *did, struct json **ret_answer)
 {
     scoped(buf_done) struct buf body = BUF_INIT((size_t) 1 << 20);
     scoped(json_freep) struct json *answer = NULL;
     struct mh_fault fault = {0};
     enum mh_code code;
+    int status;
 
     write_body(invocation, &body);
     if (buf_is_ok(&body))
         code = run_anywhere(&config->settings, action, buf_text(&body), &answer, &fault);
     else
         code = fail(&fault, MH_BAD_INPUT, 0, "these are too many names at once");
-    if (code == MH_OK)
-        return tell_all(invocation, json_get(answer, "models"), did);
-    log_error("%s: %s", action_name(action), fault.sentence);
-    return exit_status_of(code);
+    if (code == MH_OK) {
+        status = tell_all(invocation, json_get(answer, "models"), did);
+    } else {
+        log_error("%s: %s", action_name(action), fault.sentence);
+        status = exit_status_of(code);
+    }
+    if (ret_answer != NULL)
+        *ret_answer = ptr_take(&answer);
+    return status;
 }

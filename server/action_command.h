@@ -12,11 +12,12 @@
 /* Carry out an action on the models that the invocation's words name: by the server that runs on
  * the cache, or else in this process, and tell of it.
  *
- * did  what was done to a model: "removed"
+ * did         what was done to a model: "removed"
+ * ret_answer  {"models": [...]}, owned by the caller, json_free(), NULL after a failure; or NULL
  *
  * Returns the exit status. Main thread; blocks. */
 int action_command(const struct invocation *invocation, const struct config *config,
-                   enum mh_action action, const char *did);
+                   enum mh_action action, const char *did, struct json **ret_answer);
 
 /* Open the cache in this process to look at it or to change what it has: no upstream is contacted.
  * *ret is owned by the caller, mh_host_close(). */

@@ -8,5 +8,5 @@
 int
 cmd_gc(const struct invocation *invocation, const struct config *config)
 {
-    return action_command(invocation, config, MH_ACTION_GC, "evicted");
+    return action_command(invocation, config, MH_ACTION_GC, "evicted", NULL);
 }

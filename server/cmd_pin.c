@@ -8,11 +8,11 @@
 int
 cmd_pin(const struct invocation *invocation, const struct config *config)
 {
-    return action_command(invocation, config, MH_ACTION_PIN, "pinned");
+    return action_command(invocation, config, MH_ACTION_PIN, "pinned", NULL);
 }
 
 int
 cmd_unpin(const struct invocation *invocation, const struct config *config)
 {
-    return action_command(invocation, config, MH_ACTION_UNPIN, "unpinned");
+    return action_command(invocation, config, MH_ACTION_UNPIN, "unpinned", NULL);
 }

@@ -8,5 +8,5 @@
 int
 cmd_rm(const struct invocation *invocation, const struct config *config)
 {
-    return action_command(invocation, config, MH_ACTION_REMOVE, "removed");
+    return action_command(invocation, config, MH_ACTION_REMOVE, "removed", NULL);
 }

@@ -141,8 +141,8 @@ static const struct command commands[] = {
             "told and taken out of the cache; the next request fetches it anew. Where a server "
             "runs on the cache, it does the work.\n",
         .examples = "  modelhost verify\n"
-                    "  modelhost verify /tfjs-models/a/model.json\n",
-        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+                    "  modelhost verify --repair /tfjs-models/a/model.json\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_VERIFY,
         .min_words = 0,
         .max_words = 1000,
         .word_name = "MODEL: an upstream URL or a local path such as /tfjs-models/...",

@@ -69,6 +69,8 @@ static const struct option_row rows[] = {
     {OPTIONS_PULL, 'o', OPTION_TEXT, "--output", "FILE", NULL, NULL, AT(output),
      "write the manifest to FILE and its shards beside it, instead of into the cache; WHAT is any "
      "URL, no mirror is needed"},
+    {OPTIONS_VERIFY, 0, OPTION_SWITCH, "--repair", NULL, NULL, NULL, AT(wants_repair),
+     "fetch what is bad or missing again"},
     {OPTIONS_CATALOG, 0, OPTION_TEXT, "--architecture", "NAME", NULL, NULL,
      AT(params[CATALOG_ARCHITECTURE]), "BodyPix, PoseNet: MobileNetV1 or ResNet50"},
     {OPTIONS_CATALOG, 0, OPTION_TEXT, "--output-stride", "N", NULL, NULL,

@@ -23,6 +23,7 @@ struct invocation;
 #define OPTIONS_CATALOG 0x100u /* those that name a model by the catalog: its parameters */
 #define OPTIONS_URL     0x200u
 #define OPTIONS_DOCTOR  0x400u
+#define OPTIONS_VERIFY  0x1000u
 
 /* Read a command's arguments.
  *

@@ -6,6 +6,7 @@ import os
 
 import pytest
 from content import manifest_json
+from origin import Act
 
 A, B = "/tfjs-models/m/a/model.json", "/tfjs-models/m/b/model.json"
 
@@ -173,6 +174,30 @@ def test_verify_tells_of_what_is_missing(cached):
     assert f"the cached file of '{shard}' cannot be opened" in done.stderr
     done = cached("verify", A)
     assert done.returncode == 3 and f"'{shard}' is missing" in done.stderr
+
+
+def test_repair(cached):
+    shard = cached.models[1].shards[0]
+    damage(cached.object_file(shard))
+    if cached.server:
+        cached.server.allow_stderr(".")
+    done = cached("verify", "--repair")
+    assert done.returncode == 0
+    assert "is not what was published" in done.stderr
+    assert f"pulled {shard} " in done.stdout
+    assert cached.object_file(shard).read_bytes() == cached.models[1].contents[shard].all()
+    done = cached("verify", "--repair", "--json")
+    assert paths_of(done) == [A, B]
+
+
+def test_repair_that_cannot_be(cached, origin):
+    shard = cached.models[1].shards[0]
+    origin.script(shard, Act(status=404))
+    damage(cached.object_file(shard))
+    if cached.server:
+        cached.server.allow_stderr(".")
+    assert cached("verify", "--repair").returncode == 3
+    assert not cached.object_file(shard).exists()
 
 
 @pytest.mark.parametrize("action", ["rm", "pin", "unpin", "verify", "gc"])

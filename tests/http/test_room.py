@@ -75,3 +75,20 @@ def test_what_is_in_use_stays(room, modelhost, origin):
     assert reply.status == 200
     assert server.model(path_of("a"))["state"] == "complete"
     assert server.model(path_of("b")) is None and server.model(path_of("c")) is None
+
+
+def test_uses_outlive_a_restart(room, modelhost, origin):
+    server = modelhost.start(origin=origin, settings={"cache.min_free": "0"})
+    assert server.get("/tfjs-models/a/w.bin").status == 200  # a shard alone makes its model used
+    server.stop()
+    assert room("gc", "--set", "cache.max_size=150KB").returncode == 0
+    assert room.models() == [path_of("a")]
+
+
+def test_what_was_removed_by_hand_stays_removed(room, modelhost, origin):
+    server = modelhost.start(origin=origin, settings={"cache.min_free": "0"})
+    assert server.get(path_of("a")).status == 200
+    server.object_file(path_of("a")).unlink()
+    server.meta_file(path_of("a")).unlink()
+    server.stop()
+    assert not server.meta_file(path_of("a")).exists()
