@@ -645,6 +645,20 @@ lacks_digest(struct flight *flight)
     return lacks;
 }
 
+/* Did the bytes that were judged change meanwhile? Then the judgement is of neither, and the next
+ * look hashes anew. Otherwise the fault is told whence they came. */
+static bool
+is_outdated(struct flight *flight, const struct progress *judged, struct mh_fault *f)
+{
+    (void) pthread_mutex_lock(&flight->lock);
+    bool is_outdated = flight->epoch != judged->epoch;
+
+    if (flight->url)
+        url_redact(flight->url, f->upstream, sizeof(f->upstream));
+    (void) pthread_mutex_unlock(&flight->lock);
+    return is_outdated;
+}
+
 /* One look at what has arrived. Returns whether the flight is over for the work threads. */
 static bool
 check_once(struct flight *flight, struct progress *now)
@@ -669,8 +683,8 @@ check_once(struct flight *flight, struct progress *now)
         code = check_all(flight, &fault);
     if (code == MH_OK)
         return is_whole;
-    if (flight->url)
-        url_redact(flight->url, fault.upstream, sizeof(fault.upstream));
+    if (is_outdated(flight, now, &fault))
+        return false;
     flight_fail(flight, code, &fault);
     return false;
 }

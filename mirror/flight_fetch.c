@@ -103,8 +103,13 @@ choose_base(struct flight *flight, size_t base)
 
     if (!url)
         return false;
-    mem_free(flight->url);
+    char *old = flight->url;
+
+    /* The work threads name it in notes and failures. */
+    (void) pthread_mutex_lock(&flight->lock);
     flight->url = url;
+    (void) pthread_mutex_unlock(&flight->lock);
+    mem_free(old);
     flight->base = base;
     flight->attempt = 1;
     flight->job.events = &flight_fetch_events;
@@ -585,14 +590,15 @@ on_done(struct fetch_job *job, enum mh_code code, const struct mh_fault *fault)
     struct flight *flight = flight_of(job);
     struct mh_fault own = *fault;
 
+    /* This may cut the partial file, which is the next flight's once this one is not asking. */
+    if (code == MH_OK)
+        code = check_received(flight, &own);
     (void) pthread_mutex_lock(&flight->lock);
     flight->is_asking = false;
     bool has_failed = flight->state == FLIGHT_FAILED;
     (void) pthread_mutex_unlock(&flight->lock);
 
     if (!has_failed) {
-        if (code == MH_OK)
-            code = check_received(flight, &own);
         if (code != MH_OK && !own.upstream[0])
             url_redact(flight->url, own.upstream, sizeof(own.upstream));
         if (code == MH_OK)

@@ -31,7 +31,8 @@ struct refresh_file {
     struct meta meta; /* SAME: the renewed metadata; STAGED: what will be published */
     char partial_id[STORE_ID_SIZE];
     char *store_url; /* what its hashed place is made of */
-    bool is_held;    /* a manifest whose requests are held until the switch */
+    struct version *old; /* counted; what the commit's step points into, while it is made */
+    bool is_held;        /* a manifest whose requests are held until the switch */
 };
 
 struct refresh {
@@ -86,6 +87,7 @@ free_file(void *item)
 
     meta_done(&file->meta);
     mem_free(file->store_url);
+    version_unref(file->old);
     mem_free(file);
 }
 
@@ -258,6 +260,13 @@ take_result(struct refresh *refresh, struct refresh_file *file, struct flight *f
         return;
     }
     file->outcome = OUTCOME_STAGED;
+    /* A flight that begins after the stop would never hear of it, nor be asked. */
+    if (refresh->host->is_stopping) {
+        struct mh_fault fault = {0};
+
+        fail_refresh(refresh, fail(&fault, MH_CANCELLED, 0, "the server is stopping"), &fault);
+        return;
+    }
     if (file->meta.format && refresh->code == MH_OK)
         add_parts(refresh, file->object, &file->meta);
 }
@@ -408,7 +417,6 @@ static struct store_step
 step_of(struct refresh_file *file)
 {
     struct object *object = file->object;
-    struct version *current = atomic_load_explicit(&object->current, memory_order_relaxed);
     struct store_step step = {.mirror = object->mirror->name, .meta = &file->meta};
 
     if (file->outcome == OUTCOME_STAGED) {
@@ -416,9 +424,11 @@ step_of(struct refresh_file *file)
         step.partial_id = file->partial_id;
         step.url = file->store_url;
     } else {
+        /* Held: a view that finds the file changed from outside lets the object's own go. */
+        file->old = object_version_locked(object);
         step.action = file->outcome == OUTCOME_GONE ? STORE_REMOVE : STORE_META;
-        step.meta = file->outcome == OUTCOME_GONE ? &current->meta : &file->meta;
-        step.place = current->place;
+        step.meta = file->outcome == OUTCOME_GONE ? &file->old->meta : &file->meta;
+        step.place = file->old->place;
     }
     return step;
 }
@@ -595,10 +605,36 @@ is_quiet(const struct refresh *refresh, uint64_t now)
     return true;
 }
 
+static bool
+is_parked(const struct mh_host *host, const struct flight *flight)
+{
+    const struct flight *at = host->parked;
+
+    while (at && at != flight)
+        at = at->next_waiting;
+    return at != NULL;
+}
+
+/* Is an object's own flight under way? It would install what it found before the switch, after it.
+ * One that is parked looks again when the switch is done. */
+static bool
+has_flight(const struct refresh *refresh)
+{
+    for (size_t i = 0; i < refresh->files.count; i++) {
+        const struct object *object = ((struct refresh_file *) refresh->files.items[i])->object;
+
+        if (object->flight && !is_parked(refresh->host, object->flight))
+            return true;
+    }
+    return false;
+}
+
 /* Is it time to switch? host->lock held. */
 static bool
 may_switch_locked(struct refresh *refresh, uint64_t now)
 {
+    if (has_flight(refresh))
+        return false;
     if (is_quiet(refresh, now))
         return true;
     if (!refresh->held_at_ms && now >= refresh->staged_at_ms + refresh->host->settle_max_ms) {
