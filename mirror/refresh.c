@@ -510,6 +510,21 @@ is_step(const struct refresh_file *file)
            atomic_load_explicit(&file->object->current, memory_order_relaxed);
 }
 
+/* Has another manifest been learned that names a file of the set? It was checked with the old
+ * files, and its sums are not those of the new ones: the next refresh asks about it too. */
+static bool
+has_grown_locked(const struct refresh *refresh)
+{
+    for (size_t i = 0; i < refresh->files.count; i++) {
+        const struct object *object = ((struct refresh_file *) refresh->files.items[i])->object;
+
+        for (size_t n = 0; n < object->named_by.count; n++)
+            if (((struct model *) object->named_by.items[n])->manifest->refresh != refresh)
+                return true;
+    }
+    return false;
+}
+
 static void
 switch_set(struct work_item *item)
 {
@@ -523,6 +538,8 @@ switch_set(struct work_item *item)
     enum mh_code code = MH_OK;
 
     (void) pthread_mutex_lock(&host->lock);
+    bool has_grown = has_grown_locked(refresh);
+
     hold_all_locked(refresh);
     for (size_t i = 0; steps && files && i < count; i++)
         if (is_step(refresh->files.items[i])) {
@@ -533,6 +550,9 @@ switch_set(struct work_item *item)
     (void) pthread_mutex_unlock(&host->lock);
     if (!steps || !files)
         code = fail(&refresh->fault, MH_NOMEM, 0, "out of memory for a refresh");
+    else if (has_grown)
+        code = fail(&refresh->fault, MH_BUSY, 0,
+                    "a model that shares its shards was fetched while it was refreshed");
     else
         code = store_commit(host->store, steps, n, &refresh->fault);
 

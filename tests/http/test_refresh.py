@@ -229,6 +229,27 @@ def test_a_kill_before_the_switch_leaves_the_old_set(start, origin, make_model, 
     wait_until(lambda: on_disk(second, model.paths) == new, "switched after the restart")
 
 
+def test_a_manifest_pulled_meanwhile_is_not_left_with_other_shards(start, origin, make_model, fill):
+    model = make_model({"shared.bin": 5000})
+    other = model.folder + "model-stride8.json"
+    fill(model)
+    change(origin, model, {"shared.bin": 4000}, "new")
+    model.contents[other] = origin.add(other, manifest_json({"shared.bin": 5000}))
+    gate = Gate()
+    origin.script(model.shards[0], Act(gates={"request": gate}))
+    server = start()
+    server.expect_stderr("shares its shards")
+    server.allow_stderr("the cached copy stays as it is")
+    server.get(model.path)
+    gate.wait_arrived()
+    assert server.get(other).status == 200
+    wait_until(lambda: server.object_file(other).exists(), "the other is published")
+    gate.release()
+    server.stderr.wait("shares its shards", 20 * server.patience)
+    paths = [*model.paths, other]
+    assert on_disk(server, paths) == old_of(model)
+
+
 @pytest.mark.parametrize("how", ["immutable", "addressed"])
 def test_what_cannot_change_is_never_asked_for(modelhost, start, origin, how):
     folder = "/tfjs-models/org/resolve/" + "0123456789" * 4 + "/" if how == "addressed" else "/tfjs-models/"
