@@ -67,7 +67,7 @@ has_digest(const char *query)
 {
     static const char *const names[] = {"v=", "hash=", "h=", "rev="};
 
-    while (query && *query) {
+    while (*query) {
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
             size_t n = strlen(names[i]);
 
@@ -78,8 +78,8 @@ has_digest(const char *query)
             if (hex >= 16 && (query[n + hex] == '\0' || query[n + hex] == '&'))
                 return true;
         }
-        query = strchr(query, '&');
-        query += query != NULL;
+        query += strcspn(query, "&");
+        query += *query == '&';
     }
     return false;
 }
@@ -98,7 +98,9 @@ cache_control_has(const char *cache_control, const char *directive)
 {
     size_t n = strlen(directive);
 
-    while (cache_control && *cache_control) {
+    if (!cache_control)
+        return false;
+    while (*cache_control) {
         cache_control += strspn(cache_control, ", \t");
         size_t name = strcspn(cache_control, ",= \t");
 

@@ -211,7 +211,7 @@ struct change_set {
     struct mh_host *host;
     size_t count;
     struct object **objects;  /* counted */
-    struct version **befores; /* counted */
+    struct version **earlier; /* counted */
     struct version **afters;  /* NULL: it is removed */
     struct store_step *steps;
 };
@@ -222,14 +222,14 @@ change_free(struct change_set *change)
     (void) pthread_mutex_lock(&change->host->lock);
     for (size_t i = 0; i < change->count; i++) {
         change->objects[i]->leaving--;
-        version_unref(change->befores[i]);
+        version_unref(change->earlier[i]);
         version_unref(change->afters[i]);
         object_unref_locked(change->objects[i]);
     }
     host_unpark_locked(change->host);
     (void) pthread_mutex_unlock(&change->host->lock);
     mem_free(change->objects);
-    mem_free(change->befores);
+    mem_free(change->earlier);
     mem_free(change->afters);
     mem_free(change->steps);
 }
@@ -239,10 +239,10 @@ change_init(struct change_set *change, struct mh_host *host, size_t room, struct
 {
     *change = (struct change_set){.host = host};
     change->objects = mem_calloc(room + 1, sizeof(*change->objects));
-    change->befores = mem_calloc(room + 1, sizeof(*change->befores));
+    change->earlier = mem_calloc(room + 1, sizeof(*change->earlier));
     change->afters = mem_calloc(room + 1, sizeof(*change->afters));
     change->steps = mem_calloc(room + 1, sizeof(*change->steps));
-    return change->objects && change->befores && change->afters && change->steps ? MH_OK
+    return change->objects && change->earlier && change->afters && change->steps ? MH_OK
                                                                                  : no_memory(f);
 }
 
@@ -282,7 +282,7 @@ change_add_locked(struct change_set *change, struct object *object, enum fate fa
     step.place = version->place;
     object->leaving++;
     change->objects[change->count] = object_ref_locked(object);
-    change->befores[change->count] = version_ref(version);
+    change->earlier[change->count] = version_ref(version);
     change->afters[change->count] = after;
     change->steps[change->count] = step;
     change->count++;
@@ -315,7 +315,7 @@ change_end(struct change_set *change, enum mh_code code)
 {
     (void) pthread_mutex_lock(&change->host->lock);
     for (size_t i = 0; i < change->count; i++) {
-        struct version *version = code == MH_OK ? change->afters[i] : change->befores[i];
+        struct version *version = code == MH_OK ? change->afters[i] : change->earlier[i];
 
         if (!version || version_of(change->objects[i]) == version)
             continue;

@@ -27,7 +27,8 @@ struct model {
 MUST_USE enum mh_code model_learn_locked(struct object *manifest, const struct meta *meta,
                                          struct mh_fault *f);
 void model_forget_locked(struct object *manifest);
-/* Forget a model whose manifest left the cache so long ago that no client can still be loading it. */
+/* Forget a model whose manifest left the cache so long ago that no client can still be loading it.
+ */
 void model_forget_old_locked(struct object *manifest);
 
 /* Begin a flight for every part that is neither cached nor arriving. */

@@ -30,7 +30,7 @@ struct refresh_file {
     enum outcome outcome;
     struct meta meta; /* SAME: the renewed metadata; STAGED: what will be published */
     char partial_id[STORE_ID_SIZE];
-    char *store_url; /* what its hashed place is made of */
+    char *store_url;     /* what its hashed place is made of */
     struct version *old; /* counted; what the commit's step points into, while it is made */
     bool is_held;        /* a manifest whose requests are held until the switch */
 };

@@ -276,7 +276,6 @@ check_whole(struct request *rq, struct mh_fault *fault)
 static enum mh_code
 look(struct request *rq, enum answer *ret_answer, bool *ret_is_stale, struct mh_fault *fault)
 {
-    scoped(fd_closep) int fd = -1;
     struct mirror_body body = {.fd = -1};
     enum mh_code code = mh_view_head(rq->view, &body.head, fault);
 
@@ -293,7 +292,7 @@ look(struct request *rq, enum answer *ret_answer, bool *ret_is_stale, struct mh_
     }
     if (code == MH_OK)
         *ret_answer = answer_known(rq, &body);
-    fd = body.fd; /* what the answer did not take is closed */
+    fd_close(body.fd); /* what the answer did not take */
     return code;
 }
 

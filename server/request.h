@@ -74,7 +74,7 @@ struct request {
                             MH_BYTES_UNKNOWN: to the object's end */
 
     struct multipart *multipart; /* owned; of an answer of several ranges */
-    struct action_job *job; /* owned: what a route under /-/api/ waits for; NULL: nothing */
+    struct action_job *job;      /* owned: what a route under /-/api/ waits for; NULL: nothing */
 
     /* Of the reply: */
     ssize_t (*read)(struct request *rq, uint64_t offset, char *buffer, size_t size);

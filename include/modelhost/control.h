@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client side of a running server's control socket: <cache>/control, HTTP over a unix socket. */
+/* The client side of a running server's control socket: <cache>/control, HTTP over a unix socket.
+ */
 #ifndef MODELHOST_CONTROL_H
 #define MODELHOST_CONTROL_H
 

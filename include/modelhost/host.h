@@ -54,8 +54,9 @@ enum mh_event_kind {
 
 struct mh_event {
     enum mh_event_kind kind;
-    enum mh_code code;            /* of the failure; MH_OK for PUBLISHED */
-    const char *path;             /* local path of the object without its query, borrowed; "" where there is none */
+    enum mh_code code; /* of the failure; MH_OK for PUBLISHED */
+    const char
+        *path; /* local path of the object without its query, borrowed; "" where there is none */
     const struct mh_fault *fault; /* borrowed; never NULL */
 };
 
@@ -66,10 +67,10 @@ struct mh_host_config {
     uint64_t json_max_bytes; /* ceiling of a .json object */
     uint32_t settle_ms;
     uint32_t settle_max_ms;
-    uint64_t max_bytes;      /* the cache's size; 0: no limit */
-    uint64_t min_free_bytes; /* what the file system keeps free */
-    bool is_offline;         /* never contact an upstream */
-    const char *user_agent;  /* or NULL for "modelhost/VERSION" */
+    uint64_t max_bytes;                                        /* the cache's size; 0: no limit */
+    uint64_t min_free_bytes;                                   /* what the file system keeps free */
+    bool is_offline;                                           /* never contact an upstream */
+    const char *user_agent;                                    /* or NULL for "modelhost/VERSION" */
     void (*on_event)(void *arg, const struct mh_event *event); /* or NULL */
     void *event_arg;
 };

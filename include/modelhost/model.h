@@ -41,8 +41,8 @@ void mh_model_done(struct mh_model *model);
  * path       local path with its query, as in a request
  * ret_model  on OK filled; end it with mh_model_done()
  *
- * Returns OK; NOT_FOUND (nothing of it is cached, arriving or lately failed); BUSY (the disk has not
- * been looked at yet: try again); BAD_INPUT; NOMEM. */
+ * Returns OK; NOT_FOUND (nothing of it is cached, arriving or lately failed); BUSY (the disk has
+ * not been looked at yet: try again); BAD_INPUT; NOMEM. */
 MH_MUST_USE enum mh_code mh_model_get(struct mh_host *host, const char *path,
                                       struct mh_model *ret_model, struct mh_fault *fault);
 
