@@ -3,6 +3,12 @@
  *
  * files.h finds the file; what is said of it follows the same rules as for a mirror's objects. The
  * files are being worked on while they are served, so nobody may keep them without asking again.
+ * A large file is read piece by piece: should it shrink meanwhile, the connection is cut, since a
+ * length that was promised cannot be taken back (a descriptor's response would hang its client).
+ *
+ * Where there is no file, `spa` and `listing` may have an answer all the same. A fallback is for a
+ * person who opens a path: a script, an image or a model that is missing must fail as such.
+ *
  * Without a root there is one page, at "/", that says where to look.
  *
  * HTTP threads; may block on the disk. */
@@ -11,6 +17,7 @@
 #include "fault.h"
 #include "fd.h"
 #include "files.h"
+#include "listing.h"
 #include "multipart.h"
 #include "own_pages.h"
 #include "ready.h"
@@ -19,6 +26,40 @@
 
 #include <string.h>
 
+/* A piece of the file; nothing where bytes were promised is an error. */
+static ssize_t
+read_file(struct request *rq, uint64_t offset, char *buffer, size_t size)
+{
+    const ssize_t n = fd_pread_full(rq->body_fd, buffer, size, rq->first + offset);
+
+    return n > 0 ? n : REPLY_READ_ERROR;
+}
+
+static enum mh_code
+add_body(struct request *rq, struct reply *reply, int *fd, const struct range_span *span,
+         struct mh_fault *fault)
+{
+    if (span->bytes <= BODY_SMALL_BYTES)
+        return body_from_fd(reply, fd, span, fault);
+    rq->body_fd = fd_take(fd);
+    rq->first = span->first;
+    reply_read(reply, read_file, span->bytes);
+    return MH_OK;
+}
+
+/* Kept where it does not depend on who asks: under `spa` it does, by Accept, which is no part of
+ * what kept answers are found by. */
+static enum answer
+send_found(struct request *rq, struct reply *reply, enum body_part part,
+           const struct conditional_object *object, int64_t now)
+{
+    if (rq->server->settings->server.is_spa || (part != BODY_WHOLE && part != BODY_NOT_MODIFIED))
+        return reply_send(rq, reply);
+    return ready_send(
+        rq, reply,
+        &(struct ready_offer){.kind = body_ready_kind(rq, part), .object = object, .now = now});
+}
+
 static enum answer
 answer_found(struct request *rq, struct files_answer *found, int64_t now)
 {
@@ -26,8 +67,6 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
                                               .modified_at = found->modified_at};
     struct range_set set;
     const enum body_part part = body_judge(rq, &object, found->bytes, now, &set);
-    const struct ready_offer offer = {
-        .kind = body_ready_kind(rq, part), .object = &object, .now = now};
     struct reply reply = REPLY_INIT(body_status(part));
     struct mh_fault fault;
     enum mh_code code = MH_OK;
@@ -38,23 +77,26 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
     if (part == BODY_NOT_MATCHED || part == BODY_OUT_OF_RANGE)
         return body_problem(rq, &reply, part);
     reply_field(&reply, "Cache-Control", "no-cache");
+    if (rq->server->settings->server.is_spa)
+        reply_field(&reply, "Vary", "Accept");
+    /* Of a 304 too: which policies belong to an answer is judged by its type. */
+    if (part != BODY_SPANS)
+        reply_field(&reply, "Content-Type", found->content_type);
     if (part == BODY_NOT_MODIFIED) {
         reply_absent(&reply, found->bytes);
-        return ready_send(rq, &reply, &offer);
+        return send_found(rq, &reply, part, &object, now);
     }
     if (found->encoding != NULL)
         reply_field(&reply, "Content-Encoding", found->encoding);
-    if (part != BODY_SPANS)
-        reply_field(&reply, "Content-Type", found->content_type);
     if (part == BODY_SPANS)
         code =
             multipart_body(rq, &reply, &set, found->content_type, found->bytes, &found->fd, &fault);
     else if (rq->is_head)
         reply_absent(&reply, set.spans[0].bytes);
     else
-        code = body_from_fd(&reply, &found->fd, &set.spans[0], &fault);
+        code = add_body(rq, &reply, &found->fd, &set.spans[0], &fault);
     if (code == MH_OK)
-        return part == BODY_WHOLE ? ready_send(rq, &reply, &offer) : reply_send(rq, &reply);
+        return send_found(rq, &reply, part, &object, now);
     reply_done(&reply);
     /* Cut short under our hands: a client that asks again gets the file as it is then. */
     return reply_problem(rq, 503, code == MH_CORRUPT ? MH_BUSY : code, &fault);
@@ -83,6 +125,73 @@ answer_without_root(struct request *rq)
     return reply_problem(rq, 404, MH_OK, &fault);
 }
 
+/* --- where there is no file --- */
+
+static bool
+has_extension(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return strchr(slash != NULL ? slash : path, '.') != NULL;
+}
+
+/* Does a person open the path? What a page loads has no text/html in its Accept. */
+static bool
+is_for_app(struct request *rq)
+{
+    const char *accept = request_field(rq, "Accept");
+
+    return rq->server->settings->server.is_spa && accept != NULL &&
+           strcasestr(accept, "text/html") != NULL && !has_extension(buf_text(&rq->path));
+}
+
+static enum answer
+send_listing(struct request *rq, struct buf *page)
+{
+    struct reply reply = REPLY_INIT(200);
+
+    reply_field(&reply, "Content-Type", "text/html; charset=utf-8");
+    reply_field(&reply, "Cache-Control", "no-cache");
+    if (rq->is_head)
+        reply_absent(&reply, page->length);
+    else
+        reply_buf(&reply, page);
+    return reply_send(rq, &reply);
+}
+
+/* What went wrong is ours: the codes' own statuses speak of an upstream. */
+static unsigned
+listing_status(enum mh_code code)
+{
+    if (code == MH_DENIED)
+        return 403;
+    return code == MH_NOMEM || code == MH_BUSY ? 503 : 500;
+}
+
+static enum answer
+answer_missing(struct request *rq, int64_t now, const struct files_answer *missing,
+               const struct mh_fault *fault)
+{
+    scoped(files_answer_done) struct files_answer index = FILES_ANSWER_INIT;
+    scoped(buf_done) struct buf page = BUF_INIT(LISTING_MAX_BYTES);
+    struct mh_fault own;
+    enum mh_code code;
+
+    if (rq->server->settings->server.is_listing) {
+        code = listing_write(rq->server->root_fd, buf_text(&rq->path), &page, &own);
+        if (code == MH_OK)
+            return send_listing(rq, &page);
+        if (code != MH_NOT_FOUND)
+            return reply_problem(rq, listing_status(code), code, &own);
+    }
+    if (is_for_app(rq)) {
+        code = files_open(rq->server->root_fd, &rq->target, "/index.html", now, &index, &own);
+        if (code == MH_OK && index.status == 200)
+            return answer_found(rq, &index, now);
+    }
+    return reply_problem(rq, missing->status, MH_NOT_FOUND, fault);
+}
+
 enum answer
 answer_file(struct request *rq)
 {
@@ -99,7 +208,9 @@ answer_file(struct request *rq)
     if (code == MH_OK && request_field(rq, "Range") == NULL)
         files_prefer_encoded(rq->server->root_fd, &rq->target, buf_text(&rq->path), now,
                              request_field(rq, "Accept-Encoding"), &found);
-    if (code != MH_OK)
+    if (code == MH_NOT_FOUND)
+        answer = answer_missing(rq, now, &found, &fault);
+    else if (code != MH_OK)
         answer = reply_problem(rq, found.status, code, &fault);
     else if (found.status == 308)
         answer = answer_moved(rq, &found);

@@ -10,8 +10,8 @@
  * does not change when it becomes strong, so that a client's copy stays valid.
  *
  * Refused, each as if it were not there: dotfiles, links that lead out, devices, pipes, sockets,
- * and names with a slash in them (an escaped one), which no file system has. There is no fallback
- * to another file.
+ * and names with a slash in them (an escaped one), which no file system has. Falling back to
+ * another file is the caller's decision.
  *
  * Entered by the HTTP threads; no state, no lock. Blocks on the disk as open(2) does. */
 #include "files.h"
@@ -105,9 +105,9 @@ has_dotfile(const char *path)
     return false;
 }
 
-/* The name beneath the root: urlpath_decode()'s two escapes undone. false: no file can have it. */
-static bool
-write_name(const char *path, struct buf *name)
+/* urlpath_decode()'s two escapes are undone. */
+bool
+files_name(const char *path, struct buf *name)
 {
     path += strspn(path, "/");
     if (has_dotfile(path))
@@ -120,6 +120,14 @@ write_name(const char *path, struct buf *name)
             return false;
         p += 2;
     }
+    return true;
+}
+
+static bool
+write_name(const char *path, struct buf *name)
+{
+    if (!files_name(path, name))
+        return false;
     if (name->length == 0 || name->text[name->length - 1] == '/')
         buf_add_str(name, INDEX);
     return true;

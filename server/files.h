@@ -4,10 +4,12 @@
 #define SERVER_FILES_H
 
 #include "attrs.h"
+#include "buf.h"
 #include "target.h"
 
 #include <modelhost/code.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FILES_ETAG_SIZE 80
@@ -56,6 +58,12 @@ void files_prefer_encoded(int root_fd, const struct target *target, const char *
                           const char *accept_encoding, struct files_answer *found);
 /* May a file have such a sibling at all? Then its answers vary with Accept-Encoding. */
 bool files_may_be_encoded(const struct files_answer *found);
+/* The name beneath the root of a decoded path: "" or with a '/' at its end where it is a
+ * directory's.
+ *
+ * Returns false where no file can have it, or it is hidden. */
+MUST_USE bool files_name(const char *path, struct buf *name);
+
 /* Closes what was not taken. */
 void files_answer_done(struct files_answer *answer);
 

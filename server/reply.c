@@ -11,6 +11,7 @@
  * to know what an answer means: statuses and bodies come from the answer functions. */
 #include "reply.h"
 
+#include "app_fields.h"
 #include "catalog.h"
 #include "fault.h"
 #include "fd.h"
@@ -52,6 +53,41 @@ reply_field_printf(struct reply *reply, const char *name, const char *format, ..
     buf_vprintf(&reply->fields, format, arguments);
     va_end(arguments);
     buf_add_char(&reply->fields, '\0');
+}
+
+/* The end of the field at `at`, which begins with its name. */
+static size_t
+field_end(const struct buf *fields, size_t at)
+{
+    at += strlen(fields->text + at) + 1;
+    return at + strlen(fields->text + at) + 1;
+}
+
+void
+reply_remove(struct reply *reply, const char *name)
+{
+    struct buf *fields = &reply->fields;
+
+    for (size_t at = 0; at < fields->length;) {
+        const size_t end = field_end(fields, at);
+
+        if (strcasecmp(fields->text + at, name) != 0) {
+            at = end;
+            continue;
+        }
+        memmove(fields->text + at, fields->text + end, fields->length - end);
+        fields->length -= end - at;
+    }
+}
+
+const char *
+reply_value(const struct reply *reply, const char *name)
+{
+    for (size_t at = 0; at < reply->fields.length; at = field_end(&reply->fields, at)) {
+        if (strcasecmp(reply->fields.text + at, name) == 0)
+            return reply->fields.text + at + strlen(reply->fields.text + at) + 1;
+    }
+    return NULL;
 }
 
 static void
@@ -327,6 +363,8 @@ reply_make(struct request *rq, struct reply *reply)
     struct MHD_Response *response = NULL;
 
     add_room_fields(rq, reply);
+    if (rq->route != NULL && rq->route->room == ROUTE_APP && buf_is_ok(&reply->fields))
+        app_fields_apply(&rq->server->settings->server, reply);
     if (buf_is_ok(&reply->fields))
         response = response_of(rq, reply);
     if (response != NULL && !add_fields(response, &reply->fields)) {

@@ -51,6 +51,10 @@ struct reply {
 
 /* Add a header field. A value that no field may hold makes reply_send() fail. */
 void reply_field(struct reply *reply, const char *name, const char *value);
+/* Remove every field of that name, as far as it was added so far. */
+void reply_remove(struct reply *reply, const char *name);
+/* The value of a field as added so far, or NULL. Valid until the next change. */
+const char *reply_value(const struct reply *reply, const char *name);
 void reply_field_printf(struct reply *reply, const char *name, const char *format, ...)
     PRINTF_LIKE(3, 4);
 

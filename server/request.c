@@ -15,6 +15,7 @@
 #include "request.h"
 
 #include "api.h"
+#include "fd.h"
 #include "mem.h"
 #include "mhd_callbacks.h"
 #include "multipart.h"
@@ -461,6 +462,7 @@ request_on_target(void *listener, const char *target, struct MHD_Connection *con
     rq->listener = listener;
     rq->server = rq->listener->server;
     rq->connection = connection;
+    rq->body_fd = -1;
     rq->raw_target = str_dup(target);
     rq->path = BUF_INIT(4 * TARGET_MAX_BYTES);
     rq->body = BUF_INIT(REQUEST_BODY_MAX);
@@ -525,6 +527,7 @@ request_on_completed(void *listener, struct MHD_Connection *connection, void **c
     multipart_free(rq->multipart);
     mh_view_close(rq->view);
     action_job_free(rq->job);
+    fd_close(rq->body_fd);
     list_done(&rq->joined, mem_free);
     buf_done(&rq->body);
     buf_done(&rq->path);

@@ -66,7 +66,7 @@ struct request {
     struct request_hints hints; /* set with the head */
     struct ready *kept;         /* counted: the answer that is being sent, if it is a kept one */
 
-    /* Of mirror paths: */
+    /* Of mirror paths, and `first` of the app's files: */
     struct mh_view *view; /* owned; NULL until it is opened */
     struct mh_waiter waiter;
     bool has_reopened;   /* the file was changed from outside; there is no third try */
@@ -78,6 +78,7 @@ struct request {
 
     /* Of the reply: */
     ssize_t (*read)(struct request *rq, uint64_t offset, char *buffer, size_t size);
+    int body_fd;           /* what the reader of a file reads; owned; -1: none */
     uint64_t sent_bytes;   /* what the reader has handed out */
     uint64_t queued_bytes; /* of a body that the library sends by itself */
 };

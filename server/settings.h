@@ -48,6 +48,10 @@ struct settings_server {
     uint64_t immutable_max_age_ms; /* of one that never changes; 0: like the others */
     struct strings hosts;
     struct secret api_token;
+    struct strings header; /* "Name: value", on answers for the app's files */
+    bool is_listing;       /* a directory without an index shows what is in it */
+    bool is_spa;           /* an unknown path that a person opens gets the app's index.html */
+    bool is_isolated;      /* the app's documents and scripts say COOP and COEP */
 };
 
 /* [cors] */
@@ -145,7 +149,8 @@ enum setting_type {
     SETTING_HOSTS,       /* struct strings: host names, separated by blanks */
     SETTING_ORIGINS,     /* struct strings: "*", or origins separated by blanks */
     SETTING_SECRET,      /* struct secret */
-    SETTING_HEADERS      /* struct secrets: "Name: value", with ${VARIABLE} */
+    SETTING_HEADERS,     /* struct secrets: "Name: value", with ${VARIABLE} */
+    SETTING_FIELDS       /* struct strings: "Name: value" of answers, which everybody sees */
 };
 
 struct setting_key {

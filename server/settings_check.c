@@ -201,42 +201,52 @@ check_origin(const char *origin, struct mh_fault *fault)
     return MH_OK;
 }
 
-/* Headers that frame or choose the answer: the mirror's own business. */
-static bool
-is_reserved_header(const char *name, size_t n)
-{
-    static const char *const reserved[] = {"accept-encoding",
-                                           "connection",
-                                           "content-length",
-                                           "expect",
-                                           "host",
-                                           "if-match",
-                                           "if-none-match",
-                                           "if-range",
-                                           "if-modified-since",
-                                           "keep-alive",
-                                           "range",
-                                           "te",
-                                           "trailer",
-                                           "transfer-encoding",
-                                           "upgrade"};
+/* Headers that frame or choose the upstream's answer: the mirror's own business. */
+static const char *const reserved_headers[] = {
+    "accept-encoding", "connection",        "content-length",    "expect",     "host",  "if-match",
+    "if-none-match",   "if-range",          "if-modified-since", "keep-alive", "range", "te",
+    "trailer",         "transfer-encoding", "upgrade",           NULL,
+};
 
-    for (size_t i = 0; i < COUNT_OF(reserved); i++) {
+/* Fields that frame an answer or say what its bytes are: a wrong one breaks the answer. */
+static const char *const reserved_fields[] = {
+    "accept-ranges",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-type",
+    "date",
+    "etag",
+    "keep-alive",
+    "last-modified",
+    "location",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    NULL,
+};
+
+static bool
+is_reserved(const char *const *reserved, const char *name, size_t n)
+{
+    for (size_t i = 0; reserved[i] != NULL; i++) {
         if (strlen(reserved[i]) == n && strncasecmp(reserved[i], name, n) == 0)
             return true;
     }
     return false;
 }
 
-enum mh_code
-check_header(const char *header, struct mh_fault *fault)
+static enum mh_code
+check_named(const char *header, const char *const *reserved, const char *example,
+            struct mh_fault *fault)
 {
     size_t name = strspn(header, NAME_CHARACTERS UPPER_LETTERS "!#$%&'*+-.^_`|~");
 
     if (name == 0 || header[name] != ':')
-        return fail(fault, MH_BAD_INPUT, 0,
-                    "a header is \"Name: value\", as in \"Authorization: Bearer ${TOKEN}\"");
-    if (is_reserved_header(header, name))
+        return fail(fault, MH_BAD_INPUT, 0, "a header is \"Name: value\", as in \"%s\"", example);
+    if (is_reserved(reserved, header, name))
         return fail(fault, MH_BAD_INPUT, 0, "the header '%.*s' is set by modelhost itself",
                     (int) name, header);
     for (const char *at = header + name + 1; *at != '\0'; at++) {
@@ -246,6 +256,18 @@ check_header(const char *header, struct mh_fault *fault)
                         (int) name, header);
     }
     return MH_OK;
+}
+
+enum mh_code
+check_header(const char *header, struct mh_fault *fault)
+{
+    return check_named(header, reserved_headers, "Authorization: Bearer ${TOKEN}", fault);
+}
+
+enum mh_code
+check_field(const char *field, struct mh_fault *fault)
+{
+    return check_named(field, reserved_fields, "Cache-Control: max-age=60", fault);
 }
 
 enum mh_code

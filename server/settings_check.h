@@ -22,6 +22,9 @@ MUST_USE enum mh_code check_origin(const char *origin, struct mh_fault *fault);
 /* "Name: value" that may be sent to an upstream. The sentence never shows the value. */
 MUST_USE enum mh_code check_header(const char *header, struct mh_fault *fault);
 
+/* "Name: value" that an answer may carry. */
+MUST_USE enum mh_code check_field(const char *field, struct mh_fault *fault);
+
 /* Append `text` with every ${NAME} replaced by that environment variable. BAD_INPUT where one is
  * not set or a brace is missing. */
 MUST_USE enum mh_code expand_variables(const char *text, struct buf *out, struct mh_fault *fault);

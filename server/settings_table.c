@@ -144,6 +144,43 @@ static const struct setting_key keys[] = {
      .default_prose = "made once, in the cache directory's file `token`",
      .is_reloadable = true,
      .prose = "The bearer token that actions of /-/api/ want on a listener beyond loopback."},
+    {.section = "server",
+     .name = "listing",
+     .type = SETTING_BOOL,
+     .offset = SERVER(is_listing),
+     .default_text = "off",
+     .is_reloadable = true,
+     .prose =
+         "on: a directory of the app without an index.html is answered by a list of what is in "
+         "it. Hidden files are not in the list."},
+    {.section = "server",
+     .name = "spa",
+     .type = SETTING_BOOL,
+     .offset = SERVER(is_spa),
+     .default_text = "off",
+     .is_reloadable = true,
+     .prose =
+         "on: a path that is no file gets the app's /index.html when a person opens it, so "
+         "that a single-page app can route by itself. Never under a mirror, for a path with an "
+         "extension, or for what a page loads, which stays a 404."},
+    {.section = "server",
+     .name = "isolate",
+     .type = SETTING_BOOL,
+     .offset = SERVER(is_isolated),
+     .default_text = "off",
+     .is_reloadable = true,
+     .prose = "on: the app's documents and scripts carry Cross-Origin-Opener-Policy: same-origin "
+              "and Cross-Origin-Embedder-Policy: require-corp. Pages are then isolated, which "
+              "threads of WebAssembly need; what they load from other origins must allow it."},
+    {.section = "server",
+     .name = "header",
+     .type = SETTING_FIELDS,
+     .offset = SERVER(header),
+     .default_text = "",
+     .may_repeat = true,
+     .is_reloadable = true,
+     .prose = "A header of every good answer for the app's files, such as \"Cache-Control: "
+              "max-age=60\"; it takes the place of modelhost's own of that name. May repeat."},
 
     {.section = "cors",
      .name = "allow_origin",

@@ -429,14 +429,16 @@ read_words(const struct setting_key *key, const char *text, bool is_more, struct
 }
 
 static enum mh_code
-read_header(const char *text, bool is_more, struct strings *field, struct mh_fault *fault)
+read_header(const struct setting_key *key, const char *text, bool is_more, struct strings *field,
+            struct mh_fault *fault)
 {
     struct buf header = BUF_INIT(VALUE_MAX_BYTES);
     scoped(strings_done) struct strings headers = {0};
     enum mh_code code = expand_variables(text, &header, fault);
 
     if (code == MH_OK && header.length > 0)
-        code = check_header(buf_text(&header), fault);
+        code = key->type == SETTING_FIELDS ? check_field(buf_text(&header), fault)
+                                           : check_header(buf_text(&header), fault);
     if (code == MH_OK && header.length > 0 &&
         !strings_add(&headers, buf_text(&header), header.length))
         code = no_memory(fault);
@@ -458,6 +460,15 @@ write_headers(const struct setting_key *key, const void *field, struct buf *out)
 {
     if (((const struct secrets *) field)->hidden.count > 0)
         buf_add_str(out, HIDDEN);
+}
+
+static void
+write_fields(const struct setting_key *key, const void *field, struct buf *out)
+{
+    const struct strings *fields = field;
+
+    for (size_t i = 0; i < fields->count; i++)
+        buf_printf(out, "%s%s", i > 0 ? ", " : "", fields->items[i]);
 }
 
 static void
@@ -497,6 +508,7 @@ static const struct {
     [SETTING_ORIGINS] = {"origins", NULL, write_words, release_words},
     [SETTING_SECRET] = {"a token", read_secret, write_secret, release_secret},
     [SETTING_HEADERS] = {"a header", NULL, write_headers, release_words},
+    [SETTING_FIELDS] = {"a header", NULL, write_fields, release_words},
 };
 
 bool
@@ -518,7 +530,9 @@ setting_read(const struct setting_key *key, const char *text, bool is_more, void
     if (text[0] == '\0' && (key->is_needed || types[key->type].release == NULL))
         return fail(fault, MH_BAD_INPUT, 0, "a value is missing: %s", types[key->type].prose);
     if (key->type == SETTING_HEADERS)
-        return read_header(text, is_more, &((struct secrets *) field)->hidden, fault);
+        return read_header(key, text, is_more, &((struct secrets *) field)->hidden, fault);
+    if (key->type == SETTING_FIELDS)
+        return read_header(key, text, is_more, field, fault);
     if (setting_is_list(key->type))
         return read_words(key, text, is_more, field, fault);
     return types[key->type].read(key, text, field, fault);

@@ -127,6 +127,32 @@ def test_an_app_file_that_changes_is_noticed(modelhost, tmp_path):
         wait_until(is_new, "the new page", 2.0 * server.patience)
 
 
+def test_kept_app_files_carry_what_their_owner_adds(modelhost, tmp_path):
+    root = tmp_path / "app"
+    root.mkdir()
+    (root / "page.html").write_text("page")
+    server = modelhost.start(root, "--isolate", "-H", "X-One: 1")
+    whole = server.get("/page.html")
+    assert whole.header("X-One") == "1" and whole.header("Cross-Origin-Embedder-Policy") == "require-corp"
+    with server.connect() as connection:
+        replies = repeated(connection, server, "/page.html")
+        heads = repeated(connection, server, "/page.html", "HEAD")
+    assert all(fields(reply) == fields(whole) for reply in replies + heads)
+
+
+def test_large_app_files_are_never_kept(modelhost, tmp_path):
+    root = tmp_path / "app"
+    root.mkdir()
+    content = Seeded("large", 300_000).all()
+    (root / "large.bin").write_bytes(content)
+    server = modelhost.start(root, settings={"server.threads": 1})
+    with server.connect() as connection:
+        for _ in range(50):
+            reply = connection.request("/large.bin").read_reply()
+            assert reply.is_complete and reply.body == content
+    assert kept(server) == 0
+
+
 def test_descriptors_are_given_back_when_nobody_asks(server, cached):
     """The main thread's sweep: the HTTP threads have nothing to do."""
     path = "/tfjs-models/a/thing.bin"
