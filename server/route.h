@@ -54,6 +54,7 @@ const struct route *route_find(const char *path, bool is_mirror);
 answer_function answer_mirror;
 answer_function answer_file;
 answer_function answer_own_index;
+answer_function answer_own_client;
 answer_function answer_own_healthy;
 answer_function answer_own_ready;
 answer_function answer_own_unknown;

@@ -56,6 +56,13 @@ def test_it_says_https(secure):
     assert secure.stdout.all() == [f"modelhost: listening on https://127.0.0.1:{secure.port}/"]
 
 
+def test_the_client_script_says_https(secure, dial):
+    with dial() as connection:
+        host = {"Host": "models.example:8443"}
+        reply = connection.request("/-/client.js", headers=host).read_reply()
+        assert 'const SERVED_AT = "https://models.example:8443";' in reply.text
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_bodies_of_every_kind(secure, origin, dial, version):
     small, large = origin.add(SMALL, Seeded("s", 1000)), origin.add(LARGE, Seeded("l", SIZE))

@@ -20,6 +20,7 @@
 FAKE_ANSWER(answer_mirror)
 FAKE_ANSWER(answer_file)
 FAKE_ANSWER(answer_own_index)
+FAKE_ANSWER(answer_own_client)
 FAKE_ANSWER(answer_own_healthy)
 FAKE_ANSWER(answer_own_ready)
 FAKE_ANSWER(answer_own_unknown)
@@ -48,6 +49,10 @@ test_paths(void **state)
         {"/-x/api/pull", false, answer_file, ROUTE_APP, GETS},
         {"/tfjs-models/model.json", true, answer_mirror, ROUTE_MODELS, GETS},
         {"/-/", false, answer_own_index, ROUTE_OWN, GETS},
+        {"/-/client.js", false, answer_own_client, ROUTE_OWN, GETS},
+        {"/-/client.mjs", false, answer_own_client, ROUTE_OWN, GETS},
+        {"/-/sw.js", false, answer_own_client, ROUTE_OWN, GETS},
+        {"/-/client", false, answer_own_unknown, ROUTE_OWN, GETS},
         {"/-/healthy", false, answer_own_healthy, ROUTE_OWN, GETS},
         {"/-/healthy/", false, answer_own_unknown, ROUTE_OWN, GETS},
         {"/-/ready", false, answer_own_ready, ROUTE_OWN, GETS},
