@@ -14,7 +14,7 @@ import { afterwards } from './process.mjs';
 import { serveStatic } from './static.mjs';
 
 const PROGRAM = process.env.CHROMIUM || '/usr/bin/chromium';
-const SCRIPT = fileURLToPath(new URL('../page/page.js', import.meta.url));
+const PAGES = fileURLToPath(new URL('../page/', import.meta.url));
 
 // Nothing may leave the machine: what is not loopback does not resolve, and Chromium's own errands
 // are switched off. The sandbox does not work as root, nor in most containers.
@@ -34,29 +34,43 @@ export const WITHOUT_CHROMIUM = existsSync(PROGRAM)
   ? false
   : `there is no browser at '${PROGRAM}': install chromium, or set CHROMIUM`;
 
-let bundle = null;
+const bundles = new Map();
 
-async function script() {
-  bundle ??= build({
-    entryPoints: [SCRIPT],
-    bundle: true,
-    write: false,
-    format: 'iife',
-    logLevel: 'error',
-    define: { global: 'globalThis' },
-  });
-  return (await bundle).outputFiles[0].text;
+// A script of page/ with everything that it imports, as one text.
+export async function bundleOf(name) {
+  if (!bundles.has(name)) {
+    bundles.set(
+      name,
+      build({
+        entryPoints: [join(PAGES, name)],
+        bundle: true,
+        write: false,
+        format: 'iife',
+        logLevel: 'error',
+        define: { global: 'globalThis' },
+      }),
+    );
+  }
+  return (await bundles.get(name)).outputFiles[0].text;
 }
 
-// Opens the page. What it logs as an error goes to the returned page's `complaints`.
+// Opens the page of page.js.
 export async function openPage(t) {
   const portrait = MODELS ? readFileSync(join(MODELS, 'images/portrait.jpg')) : '';
   const origin = await serveStatic(t, null, {
     '/index.html': '<!DOCTYPE html><meta charset="utf-8"><title>app</title><script src="/app.js"></script>',
-    '/app.js': await script(),
+    '/app.js': await bundleOf('page.js'),
     '/portrait.jpg': portrait,
     '/favicon.ico': '',
   });
+  const page = await openUrl(t, `${origin}index.html`);
+
+  await page.waitForFunction('window.app');
+  return page;
+}
+
+// Opens a page in a browser of its own. What it logs as an error goes to the page's `complaints`.
+export async function openUrl(t, url) {
   const browser = await chromium.launch({ executablePath: PROGRAM, args: FLAGS });
 
   afterwards(t, () => browser.close());
@@ -70,7 +84,6 @@ export async function openPage(t) {
       complaints.push(message.text());
     }
   });
-  await page.goto(`${origin}index.html`);
-  await page.waitForFunction('window.app');
+  await page.goto(url);
   return Object.assign(page, { complaints });
 }
