@@ -103,6 +103,14 @@ class Connection:
         del self.buffer[:end]
         return taken
 
+    def wait_for(self, mark, n):
+        """Until `mark` and n bytes after it have come; they stay in the buffer. Returns how many there are."""
+        deadline = time.monotonic() + self.timeout
+        while (at := self.buffer.find(mark)) < 0 or len(self.buffer) < at + len(mark) + n:
+            if not self.fill(deadline):
+                raise Cut(f"the connection ended after {bytes(self.buffer)!r}")
+        return len(self.buffer) - at - len(mark)
+
     def read_exactly(self, n):
         """n bytes as they stand on the wire. Cut if there are fewer."""
         deadline = time.monotonic() + self.timeout
