@@ -185,9 +185,13 @@ class Server:
         wait_until(joined, f"{count} clients of '{path}'", timeout * self.patience)
 
     def cached_files(self):
-        """All files of objects/, as paths of the mirror."""
+        """All files of objects/, as paths of the mirror. Directories may go while one looks."""
         root = self.cache / "objects"
-        return sorted("/" + str(file.relative_to(root)) for file in root.rglob("*") if file.is_file())
+        return sorted(
+            "/" + os.path.relpath(os.path.join(folder, name), root)
+            for folder, _, names in os.walk(root)
+            for name in names
+        )
 
     # --- what it may say ---
 
