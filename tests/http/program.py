@@ -262,6 +262,13 @@ class Server:
         """Where an object of a mirror path lies, e.g. "/tfjs-models/a/b.bin"."""
         return self.cache / "objects" / path.lstrip("/")
 
+    def object_bytes(self, path):
+        """What lies there, or None: in the milliseconds of a switch a file may be between two names."""
+        try:
+            return self.object_file(path).read_bytes()
+        except FileNotFoundError:
+            return None
+
     def meta_file(self, path):
         return self.cache / "meta" / (path.lstrip("/") + ".json")
 

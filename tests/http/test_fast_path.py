@@ -188,7 +188,7 @@ def test_kept_answers_do_not_hold_up_a_refresh(modelhost, origin):
                 connection.request(target)
                 connection.read_reply("GET")
         wait_until(
-            lambda: server.object_file(shard).read_bytes() == new.all(), "the new shard", 15.0 * server.patience
+            lambda: server.object_bytes(shard) == new.all(), "the new shard", 15.0 * server.patience
         )
         connection.request(shard)
         assert connection.read_reply("GET").body == new.all()
@@ -232,6 +232,6 @@ def test_a_kept_answer_on_its_way_holds_up_a_refresh(modelhost, origin):
     with slow:
         # There is no event for a switch that does not happen: this bounded look is three settles.
         with pytest.raises(AssertionError):
-            wait_until(lambda: server.object_file(shard).read_bytes() == new.all(), "a switch", 3.0)
+            wait_until(lambda: server.object_bytes(shard) == new.all(), "a switch", 3.0)
         assert slow.read_body(head).body == old.all()
-    wait_until(lambda: server.object_file(shard).read_bytes() == new.all(), "the switch", 15.0 * server.patience)
+    wait_until(lambda: server.object_bytes(shard) == new.all(), "the switch", 15.0 * server.patience)

@@ -55,8 +55,8 @@ def change(origin, model, sizes, seed):
 
 
 def on_disk(server, paths):
-    files = {path: server.object_file(path) for path in paths}
-    return {path: file.read_bytes() for path, file in files.items() if file.exists()}
+    found = {path: server.object_bytes(path) for path in paths}
+    return {path: body for path, body in found.items() if body is not None}
 
 
 def old_of(model):
