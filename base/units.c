@@ -186,3 +186,15 @@ duration_format(uint64_t ms, char ret[UNIT_TEXT_SIZE])
         return write_text(ret, "%" PRIu64 " h %u min", s / 3600, (unsigned) (s % 3600 / 60));
     return write_text(ret, "%" PRIu64 " d %u h", s / 86400, (unsigned) (s % 86400 / 3600));
 }
+
+bool
+int_parse(const char *text, int64_t *ret)
+{
+    bool is_negative = text && *text == '-';
+    uint64_t digits = 0;
+
+    if (!text || !uint_parse(text + (is_negative ? 1 : 0), INT64_MAX, &digits))
+        return false;
+    *ret = is_negative ? -(int64_t) digits : (int64_t) digits;
+    return true;
+}

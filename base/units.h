@@ -11,6 +11,9 @@
 
 /* Decimal digits only, nothing around them, at most max. */
 MUST_USE bool uint_parse(const char *text, uint64_t max, uint64_t *ret);
+/* The same with a '-' in front if it is negative; the magnitude is at most INT64_MAX. NULL is
+ * refused. */
+MUST_USE bool int_parse(const char *text, int64_t *ret);
 MUST_USE bool uint_parse_n(const char *text, size_t n, uint64_t max, uint64_t *ret);
 /* "0", "512", "8KiB", "20GiB", also "B", "K", "KB", "M", "G", "T" ... in either case (all powers of
  * 1024), with blanks between. In bytes. */

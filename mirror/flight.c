@@ -34,8 +34,8 @@ flight_ref(struct flight *flight)
     return flight;
 }
 
-static void
-head_done(struct flight_head *head)
+void
+flight_head_done(struct flight_head *head)
 {
     mem_free(head->etag);
     mem_free(head->last_modified);
@@ -49,7 +49,7 @@ static void
 flight_free(struct flight *flight)
 {
     fd_close(flight->part_fd);
-    head_done(&flight->head);
+    flight_head_done(&flight->head);
     version_unref(flight->version);
     version_unref(flight->based_on);
     meta_done(&flight->meta);

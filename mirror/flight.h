@@ -124,6 +124,8 @@ struct flight *flight_start_locked(struct object *object);
 /* The same for a refresh: asked conditionally, kept apart from the object's own flight and cached
  * bytes, and handed to refresh_flight_over() at its end. */
 struct flight *flight_start_refresh_locked(struct object *object, struct refresh *refresh);
+/* Frees what the head points to and zeroes it. */
+void flight_head_done(struct flight_head *head);
 struct flight *flight_ref(struct flight *flight);
 void flight_unref(struct flight *flight); /* takes host->lock when it is the last */
 /* The only place where the state changes. flight->lock held. */

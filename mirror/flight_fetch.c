@@ -261,11 +261,7 @@ replace_head(struct flight *flight, const struct fetch_head *head, uint64_t tota
     flight->head = next;
     flight->total = total;
     (void) pthread_mutex_unlock(&flight->lock);
-    mem_free(old.etag);
-    mem_free(old.last_modified);
-    mem_free(old.generation);
-    mem_free(old.content_type);
-    mem_free(old.cache_control);
+    flight_head_done(&old);
     return differs;
 }
 

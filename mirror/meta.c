@@ -317,18 +317,6 @@ read_times(const struct json *tree, struct meta *meta, struct mh_fault *fault)
     return MH_OK;
 }
 
-static bool
-read_mtime(const char *text, int64_t *ret)
-{
-    bool is_negative = text && *text == '-';
-    uint64_t digits = 0;
-
-    if (!text || !uint_parse(text + (is_negative ? 1 : 0), INT64_MAX, &digits))
-        return false;
-    *ret = is_negative ? -(int64_t) digits : (int64_t) digits;
-    return true;
-}
-
 static enum mh_code
 read_identity(const struct json *tree, struct meta *meta, struct mh_fault *fault)
 {
@@ -336,7 +324,7 @@ read_identity(const struct json *tree, struct meta *meta, struct mh_fault *fault
 
     if (!json_uint(json_get(tree, "bytes"), &meta->bytes))
         return wrong(fault, "bytes", "no length");
-    if (!read_mtime(json_string(json_get(tree, "mtime_ns")), &meta->mtime_ns))
+    if (!int_parse(json_string(json_get(tree, "mtime_ns")), &meta->mtime_ns))
         return wrong(fault, "mtime_ns", "no time in nanoseconds, as a string of digits");
     if (!hex || !hex_decode(hex, meta->sha256, sizeof(meta->sha256)))
         return wrong(fault, "sha256", "no sha256 in hex");

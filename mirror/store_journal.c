@@ -210,18 +210,6 @@ read_path(const struct json *value, const char *const *folders, char **ret, stru
     return *ret ? MH_OK : no_memory(fault);
 }
 
-static bool
-read_mtime(const char *text, int64_t *ret)
-{
-    bool is_negative = text && *text == '-';
-    uint64_t digits = 0;
-
-    if (!text || !uint_parse(text + (is_negative ? 1 : 0), INT64_MAX, &digits))
-        return false;
-    *ret = is_negative ? -(int64_t) digits : (int64_t) digits;
-    return true;
-}
-
 static enum mh_code
 read_change(const struct json *value, struct change *change, struct mh_fault *fault)
 {
@@ -234,7 +222,7 @@ read_change(const struct json *value, struct change *change, struct mh_fault *fa
         return code;
     if (json_get(value, "from")) {
         if (!json_uint(json_get(value, "bytes"), &change->bytes) ||
-            !read_mtime(json_string(json_get(value, "mtime_ns")), &change->mtime_ns))
+            !int_parse(json_string(json_get(value, "mtime_ns")), &change->mtime_ns))
             return fail(fault, MH_CORRUPT, 0, "the move to '%s' lacks bytes or mtime_ns",
                         change->to);
         return read_path(json_get(value, "from"), sources, &change->from, fault);
