@@ -128,9 +128,13 @@ def test_the_last_byte_waits_for_the_checks(server, origin, content):
 
 def test_a_failed_check_cuts_before_the_last_byte(server, origin, content):
     """The upstream's own hash does not hold: nobody gets a whole body."""
-    origin.script(PATH, Act(flip=SIZE - 10))
+    gate = Gate()
+    origin.script(PATH, Act(flip=SIZE - 10, gates={HALF: gate}))
     server.allow_stderr("arriving.bin")
-    reply = server.get(PATH)
+    with server.ask(PATH) as client:
+        head = client.read_head()
+        gate.release()
+        reply = client.read_body(head)
     assert reply.status == 200 and not reply.is_complete and len(reply.body) < SIZE
     assert server.cached_files() == []
 
