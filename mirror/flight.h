@@ -151,10 +151,15 @@ extern const struct fetch_events flight_fetch_events;
 /* Ask the upstream. flight->lock not held. */
 void flight_ask(struct flight *flight);
 
-/* flight_check.c: the work threads' side */
+/* flight_settle.c: the work threads' side, before the request */
 void flight_settle(struct work_item *item);  /* the first piece of work */
 void flight_prepare(struct work_item *item); /* the first of a refresh, and of a settled miss */
-void flight_check(struct work_item *item);   /* all later ones */
+
+/* flight_check.c: the work threads' side, behind the watermark */
+void flight_check(struct work_item *item); /* all later pieces of work */
+struct flight *flight_of_work(struct work_item *item);
+/* A piece of work has ended, and nothing more is queued: gives its reference back. */
+void flight_end_work(struct flight *flight);
 
 /* publish.c */
 /* A checked flight's bytes go into the store; concludes it. Work thread, no locks. */
