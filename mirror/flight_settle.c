@@ -14,6 +14,7 @@
 #include "clocks.h"
 #include "fault.h"
 #include "fd.h"
+#include "file_hash.h"
 #include "mem.h"
 #include "model.h"
 
@@ -23,8 +24,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HASH_BLOCK_BYTES (128u * 1024)
-
 static bool
 has_failed(struct flight *flight)
 {
@@ -32,32 +31,6 @@ has_failed(struct flight *flight)
     bool failed = flight->state == FLIGHT_FAILED;
     (void) pthread_mutex_unlock(&flight->lock);
     return failed;
-}
-
-/* Hash a file anew. */
-static enum mh_code
-hash_file(int fd, uint8_t digest[32], uint64_t *ret_bytes, struct mh_fault *f)
-{
-    struct hash *hash = hash_new(HASH_SHA256);
-    scoped(mem_freep) char *block = mem_calloc(1, HASH_BLOCK_BYTES);
-    uint64_t at = 0;
-    ssize_t n = 1;
-
-    if (!hash || !block) {
-        hash_free(hash);
-        return fail(f, MH_NOMEM, 0, "out of memory for hashing");
-    }
-    while (n > 0 && (n = fd_pread_full(fd, block, HASH_BLOCK_BYTES, at)) > 0) {
-        hash_add(hash, block, (size_t) n);
-        at += (uint64_t) n;
-    }
-    if (n == 0)
-        hash_end(hash, digest);
-    hash_free(hash);
-    if (n < 0)
-        return fail_errno(f, errno, "cannot read a cached file");
-    *ret_bytes = at;
-    return MH_OK;
 }
 
 /* A cached file whose size or time is not what was recorded: are its bytes? Then its time is
@@ -76,8 +49,8 @@ verify_changed(struct flight *flight, struct meta *meta, char *place, int *ret_f
     uint64_t bytes = 0;
     struct stat st;
     bool is_same = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-                   hash_file(fd, digest, &bytes, &fault) == MH_OK && bytes == meta->bytes &&
-                   memcmp(digest, meta->sha256, 32) == 0;
+                   file_hash(fd, NULL, NULL, digest, &bytes, &fault) == MH_OK &&
+                   bytes == meta->bytes && memcmp(digest, meta->sha256, 32) == 0;
 
     if (is_same) {
         step.action = STORE_META;
