@@ -10,6 +10,7 @@
 #include "action.h"
 #include "control_ask.h"
 #include "fault.h"
+#include "host_open.h"
 #include "log.h"
 #include "mem.h"
 #include "model_json.h"
@@ -20,29 +21,6 @@
 
 /* --- who does it --- */
 
-static void
-on_event(void *arg, const struct mh_event *event)
-{
-    (void) arg;
-    if (event->kind == MH_EVENT_WARNING)
-        log_warning("%s%s%s", event->path, event->path[0] != '\0' ? ": " : "",
-                    event->fault->sentence);
-}
-
-enum mh_code
-action_open_host(const struct settings *settings, struct mh_host **ret, struct mh_fault *fault)
-{
-    scoped(mem_freep) struct mh_mirror_config *mirrors = NULL;
-    struct mh_host_config config;
-    enum mh_code code = settings_host_config(settings, &mirrors, &config);
-
-    if (code != MH_OK)
-        return fail(fault, code, 0, "memory ran out");
-    config.is_offline = true;
-    config.on_event = on_event;
-    return mh_host_open(&config, ret, fault);
-}
-
 static enum mh_code
 run_here(const struct settings *settings, enum mh_action action, const char *body,
          struct json **ret, struct mh_fault *fault)
@@ -50,7 +28,7 @@ run_here(const struct settings *settings, enum mh_action action, const char *bod
     struct mh_host *host = NULL;
     scoped(json_freep) struct json *asked = NULL;
     scoped(buf_done) struct buf answer = BUF_INIT(ACTION_JSON_MAX);
-    enum mh_code code = action_open_host(settings, &host, fault);
+    enum mh_code code = host_open(settings, HOST_OFFLINE, host_tell_warnings, &host, fault);
 
     if (code == MH_OK)
         code = json_parse(body, strlen(body), &asked, fault);

@@ -19,11 +19,6 @@
 int action_command(const struct invocation *invocation, const struct config *config,
                    enum mh_action action, const char *did, struct json **ret_answer);
 
-/* Open the cache in this process to look at it or to change what it has: no upstream is contacted.
- * *ret is owned by the caller, mh_host_close(). */
-MUST_USE enum mh_code action_open_host(const struct settings *settings, struct mh_host **ret,
-                                       struct mh_fault *fault);
-
 /* Print a JSON text, if it is whole. */
 MUST_USE bool action_print(struct buf *text);
 

@@ -8,6 +8,7 @@
 #include "action_command.h"
 #include "control_ask.h"
 #include "fault.h"
+#include "host_open.h"
 #include "log.h"
 #include "mem.h"
 #include "model_json.h"
@@ -50,7 +51,7 @@ list_here(const struct settings *settings, struct mh_model **ret, size_t *ret_n,
           struct mh_fault *fault)
 {
     struct mh_host *host = NULL;
-    enum mh_code code = action_open_host(settings, &host, fault);
+    enum mh_code code = host_open(settings, HOST_OFFLINE, host_tell_warnings, &host, fault);
 
     if (code == MH_OK)
         code = mh_host_wait_scanned(host, fault);

@@ -11,6 +11,7 @@
 
 #include "catalog_words.h"
 #include "fault.h"
+#include "host_open.h"
 #include "log.h"
 #include "mem.h"
 #include "units.h"
@@ -21,28 +22,16 @@
 #include <unistd.h>
 
 static enum mh_code
-open_host(struct puller *ret, const struct settings *settings, struct mh_fault *fault)
-{
-    struct mh_mirror_config *mirrors = NULL;
-    struct mh_host_config config;
-    enum mh_code code = settings_host_config(settings, &mirrors, &config);
-
-    if (code == MH_OK)
-        code = puller_host_open(ret, &config, fault);
-    else
-        (void) fail(fault, code, 0, "memory ran out");
-    mem_free(mirrors);
-    return code;
-}
-
-static enum mh_code
 open_puller(struct puller *ret, const struct settings *settings, struct mh_fault *fault)
 {
+    struct mh_host *host = NULL;
     enum mh_code code = puller_control_open(ret, settings->cache.directory, fault);
 
     if (code == MH_NOT_FOUND) {
         *fault = (struct mh_fault){0};
-        code = open_host(ret, settings, fault);
+        code = host_open(settings, HOST_AS_SET, puller_on_event, &host, fault);
+        if (code == MH_OK)
+            puller_host_init(ret, host);
     }
     return code;
 }

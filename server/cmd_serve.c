@@ -10,9 +10,9 @@
  * Main thread; report_event() on any of the host's. */
 #include "command.h"
 #include "fault.h"
+#include "host_open.h"
 #include "httpd.h"
 #include "log.h"
-#include "mem.h"
 #include "notify.h"
 #include "ready.h"
 
@@ -139,19 +139,6 @@ serve_until_stopped(const struct settings *settings, struct mh_host *host, const
     return code;
 }
 
-static enum mh_code
-open_host(const struct settings *settings, struct mh_host **ret, struct mh_fault *fault)
-{
-    scoped(mem_freep) struct mh_mirror_config *mirrors = NULL;
-    struct mh_host_config config;
-    enum mh_code code = settings_host_config(settings, &mirrors, &config);
-
-    if (code != MH_OK)
-        return fail(fault, code, 0, "memory ran out");
-    config.on_event = report_event;
-    return mh_host_open(&config, ret, fault);
-}
-
 int
 cmd_serve(const struct invocation *invocation, const struct config *config)
 {
@@ -163,7 +150,7 @@ cmd_serve(const struct invocation *invocation, const struct config *config)
     (void) invocation; /* its options have become settings */
     raise_descriptor_limit();
     block_signals(&signals);
-    code = open_host(&config->settings, &host, &fault);
+    code = host_open(&config->settings, HOST_AS_SET, report_event, &host, &fault);
     if (code == MH_OK)
         code = serve_until_stopped(&config->settings, host, &signals, &fault);
     mh_host_close(host);

@@ -29,9 +29,10 @@ struct puller {
     const char *cache_dir; /* of a puller_control; borrowed */
 };
 
-/* A host of our own. */
-MUST_USE enum mh_code puller_host_open(struct puller *ret, const struct mh_host_config *config,
-                                       struct mh_fault *fault);
+/* A host of our own, which is taken: `close` closes it. */
+void puller_host_init(struct puller *ret, struct mh_host *host);
+/* For such a host: its failures are told by the models, so its events are worth a debug line. */
+void puller_on_event(void *arg, const struct mh_event *event);
 /* The server on this cache. Returns OK, NOT_FOUND (there is none) or the codes of
  * mh_control_call(). */
 MUST_USE enum mh_code puller_control_open(struct puller *ret, const char *cache_dir,

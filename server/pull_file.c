@@ -202,20 +202,26 @@ open_host(const struct order *order, const struct settings *settings, struct pul
         .is_enabled = true,
     };
     struct mh_mirror_config mirror;
-    struct mh_host_config host;
+    struct mh_host_config config;
+    struct mh_host *host = NULL;
+    enum mh_code code;
 
     if (above != NULL)
         wanted.header = above->header;
     settings_mirror_config(&wanted, &mirror);
-    mh_host_config_init(&host);
-    host.cache_dir = order->temporary;
-    host.mirrors = &mirror;
-    host.mirror_count = 1;
-    host.json_max_bytes = settings->cache.json_max_bytes;
-    host.max_bytes = 0;
-    host.min_free_bytes = settings->cache.min_free_bytes;
-    host.is_offline = settings->cache.is_offline;
-    return puller_host_open(ret, &host, fault);
+    mh_host_config_init(&config);
+    config.cache_dir = order->temporary;
+    config.mirrors = &mirror;
+    config.mirror_count = 1;
+    config.json_max_bytes = settings->cache.json_max_bytes;
+    config.max_bytes = 0;
+    config.min_free_bytes = settings->cache.min_free_bytes;
+    config.is_offline = settings->cache.is_offline;
+    config.on_event = puller_on_event;
+    code = mh_host_open(&config, &host, fault);
+    if (code == MH_OK)
+        puller_host_init(ret, host);
+    return code;
 }
 
 /* --- the end --- */

@@ -7,7 +7,6 @@
  */
 #include "pull.h"
 
-#include "fault.h"
 #include "log.h"
 #include "mem.h"
 
@@ -44,25 +43,18 @@ host_close(struct puller *puller)
     puller->host = NULL;
 }
 
-static void
-on_event(void *arg, const struct mh_event *event)
+void
+puller_on_event(void *arg, const struct mh_event *event)
 {
+    (void) arg;
     if (event->kind != MH_EVENT_PUBLISHED)
         log_debug("%s%s%s", event->path, event->path[0] != '\0' ? ": " : "",
                   event->fault->sentence);
 }
 
-enum mh_code
-puller_host_open(struct puller *ret, const struct mh_host_config *config, struct mh_fault *fault)
+void
+puller_host_init(struct puller *ret, struct mh_host *host)
 {
-    struct mh_host_config own = *config;
-    struct mh_host *host = NULL;
-    enum mh_code code;
-
-    own.on_event = on_event;
-    code = mh_host_open(&own, &host, fault);
-    if (code != MH_OK)
-        return code;
     *ret = (struct puller){
         .begin = host_begin,
         .look = host_look,
@@ -70,5 +62,4 @@ puller_host_open(struct puller *ret, const struct mh_host_config *config, struct
         .close = host_close,
         .host = host,
     };
-    return MH_OK;
 }
