@@ -41,10 +41,17 @@ struct connection {
     char head[MAX_HEAD_BYTES];
 };
 
+struct text {
+    size_t length;
+    char bytes[8192];
+};
+
 struct load {
     const char *method;
+    bool has_bodies; /* no HEAD */
     const char *header;
     char **paths;
+    struct text *texts; /* a request for each path */
     int path_count;
     int next_path;
     uint16_t port;
@@ -74,22 +81,37 @@ die(const char *what)
     exit(1);
 }
 
+/* The requests are written once: what the client spends on one is missing where the server waits.
+ */
+static void
+write_requests(struct load *load)
+{
+    load->texts = calloc((size_t) load->path_count, sizeof(load->texts[0]));
+    for (int i = 0; load->texts && i < load->path_count; i++) {
+        struct text *text = &load->texts[i];
+        int n = snprintf(text->bytes, sizeof(text->bytes),
+                         "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n%s%s\r\n", load->method,
+                         load->paths[i], load->port, load->header, *load->header ? "\r\n" : "");
+
+        if (n < 0 || (size_t) n >= sizeof(text->bytes)) {
+            fprintf(stderr, "bench-load: a request of more than %zu bytes\n", sizeof(text->bytes));
+            exit(2);
+        }
+        text->length = (size_t) n;
+    }
+    if (!load->texts)
+        die("bench-load");
+}
+
 static void
 send_request(struct load *load, struct connection *c)
 {
-    char request[8192];
-    const char *path = load->paths[load->next_path++ % load->path_count];
-    int n = snprintf(request, sizeof(request), "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n%s%s\r\n",
-                     load->method, path, load->port, load->header, *load->header ? "\r\n" : "");
+    const struct text *text = &load->texts[load->next_path++ % load->path_count];
 
-    if (n < 0 || (size_t) n >= sizeof(request)) {
-        fprintf(stderr, "bench-load: a request of more than %zu bytes\n", sizeof(request));
-        exit(2);
-    }
     c->began_ns = now_ns();
     c->head_length = 0;
     c->in_body = false;
-    if (send(c->fd, request, (size_t) n, MSG_NOSIGNAL) != n)
+    if (send(c->fd, text->bytes, text->length, MSG_NOSIGNAL) != (ssize_t) text->length)
         die("bench-load: send");
 }
 
@@ -121,44 +143,79 @@ answer_is_whole(struct load *load, struct connection *c)
     send_request(load, c);
 }
 
-/* The head is whole: how long is the body? */
-static uint64_t
-read_head(struct load *load, struct connection *c)
+/* The value of Content-Length in a whole head, or -1: it has none. Line by line, since a search
+ * through every byte of a head costs the client as much as its request costs the server. */
+static int64_t
+content_length(const char *head, size_t n)
 {
-    int status = 0;
-    const char *line = strcasestr(c->head, "\r\ncontent-length:");
-    bool has_body = strcmp(load->method, "HEAD") != 0;
+    static const char name[] = "content-length:";
+    const char *end = head + n;
+    const char *line = head;
 
-    (void) sscanf(c->head, "HTTP/1.%*c %d", &status);
+    while ((line = memchr(line, '\n', (size_t) (end - line))) != NULL && ++line < end) {
+        if ((line[0] | 0x20) == 'c' && (size_t) (end - line) > sizeof(name) &&
+            strncasecmp(line, name, sizeof(name) - 1) == 0)
+            return strtoll(line + sizeof(name) - 1, NULL, 10);
+    }
+    return -1;
+}
+
+/* A head of n bytes is whole: how long is the body? "HTTP/1.1 200 " stands at its begin. */
+static uint64_t
+read_head(struct load *load, const char *head, size_t n)
+{
+    int status = n > 12 ? (head[9] - '0') * 100 + (head[10] - '0') * 10 + (head[11] - '0') : 0;
+    int64_t length;
+
     if (status != 200 && status != 206 && status != 304)
         load->errors++;
-    if (status == 304 || !has_body)
+    if (status == 304 || !load->has_bodies)
         return 0;
-    if (!line) {
+    length = content_length(head, n);
+    if (length < 0)
         load->errors++;
-        return 0;
+    return length < 0 ? 0 : (uint64_t) length;
+}
+
+/* Find the end of the head in what has come: a whole head mostly comes at once, and is read where
+ * it lies. Returns how many of the n bytes belong to it. */
+static size_t
+take_head(struct load *load, struct connection *c, size_t n)
+{
+    const char *head = piece;
+    size_t length = n;
+    size_t kept = c->head_length;
+    const char *end;
+
+    if (kept > 0) {
+        length = n < MAX_HEAD_BYTES - kept ? n : MAX_HEAD_BYTES - kept;
+        memcpy(c->head + kept, piece, length);
+        head = c->head;
+        length += kept;
     }
-    return strtoull(line + strlen("\r\ncontent-length:"), NULL, 10);
+    end = memmem(head, length, "\r\n\r\n", 4);
+    if (end) {
+        length = (size_t) (end - head) + 4;
+        c->body_left = read_head(load, head, length);
+        c->in_body = true;
+        return length - kept;
+    }
+    if (length >= MAX_HEAD_BYTES) {
+        fprintf(stderr, "bench-load: a head of more than %d bytes\n", MAX_HEAD_BYTES);
+        exit(1);
+    }
+    if (kept == 0)
+        memcpy(c->head, piece, n);
+    c->head_length = length;
+    return n;
 }
 
 /* Take n bytes of `piece`. */
 static void
 take_bytes(struct load *load, struct connection *c, size_t n)
 {
-    size_t at = 0;
+    size_t at = c->in_body ? 0 : take_head(load, c, n);
 
-    while (at < n && !c->in_body) {
-        if (c->head_length + 1 >= MAX_HEAD_BYTES) {
-            fprintf(stderr, "bench-load: a head of more than %d bytes\n", MAX_HEAD_BYTES);
-            exit(1);
-        }
-        c->head[c->head_length++] = piece[at++];
-        if (c->head_length < 4 || memcmp(c->head + c->head_length - 4, "\r\n\r\n", 4) != 0)
-            continue;
-        c->head[c->head_length] = '\0';
-        c->body_left = read_head(load, c);
-        c->in_body = true;
-    }
     if (!c->in_body)
         return;
     c->body_left -= n - at < c->body_left ? n - at : c->body_left;
@@ -249,6 +306,8 @@ main(int argc, char **argv)
     load.port = (uint16_t) strtoul(argv[optind], NULL, 10);
     load.paths = argv + optind + 1;
     load.path_count = argc - optind - 1;
+    load.has_bodies = strcmp(load.method, "HEAD") != 0;
+    write_requests(&load);
     load.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     load.samples_us = calloc(MAX_SAMPLES, sizeof(uint32_t));
     struct connection *connections = calloc((size_t) count, sizeof(*connections));
