@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Offline means offline: what is cached needs no upstream, what is not is told at once."""
 
+import os
+import socket
+from pathlib import Path
+
 import pytest
 from client import fetch
+from program import wait_until
 
 
 @pytest.fixture
@@ -64,3 +69,98 @@ def test_a_pull_offline_says_so(modelhost, origin, filled):
                          "--set", "cache.offline=on", *modelhost.mirror(origin))
     assert done.returncode == 4 and "other.bin" in done.stderr
     assert origin.journal.count() == 0
+
+
+# --- no attempt, and no waiting for one ---
+
+SYN_SENT = "02"
+
+
+@pytest.fixture
+def listener():
+    """An upstream that does nothing: who connects, waits in its queue. (socket, its URL)"""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as sock:
+        yield sock, f"http://127.0.0.1:{sock.getsockname()[1]}/tfjs-models/"
+
+
+@pytest.fixture
+def black_hole():
+    """An upstream to which a connection never comes about: its queue is full, and SYNs are dropped."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as sock:
+        fillers = []
+        try:
+            for _ in range(8):  # the kernel takes one or two more than the backlog
+                filler = socket.socket()
+                filler.setblocking(False)
+                filler.connect_ex(sock.getsockname())
+                fillers.append(filler)
+            yield sock.getsockname()[1]
+        finally:
+            for filler in fillers:
+                filler.close()
+
+
+def connects_under_way(server, port):
+    """Does the server's own table of connections show a SYN to that port without an answer?"""
+    own = {os.readlink(f"/proc/{server.pid}/fd/{name}") for name in os.listdir(f"/proc/{server.pid}/fd")}
+    rows = [row.split() for row in Path(f"/proc/{server.pid}/net/tcp").read_text().splitlines()[1:]]
+    return [row for row in rows
+            if row[2].endswith(f":{port:04X}") and row[3] == SYN_SENT and f"socket:[{row[9]}]" in own]
+
+
+def load(server, model):
+    """As TF.js does; all of it must be right. The X-Cache of each file."""
+    states = {}
+    for path in model.paths:
+        reply = server.get(path)
+        assert (reply.status, reply.body) == (200, model.contents[path].all())
+        states[path] = reply.header("X-Cache")
+    return set(states.values())
+
+
+def test_offline_makes_no_connection_attempt(modelhost, filled, listener):
+    """The kernel would have put it into the listener's queue: it is empty."""
+    sock, url = listener
+    settings = {"cache.offline": "on", "mirror tfjs-models.upstream": url, "mirror tfjs-models.revalidate": "always"}
+    server = modelhost.start(settings=settings)
+    server.allow_stderr("missing.bin")
+    assert load(server, filled) == {"OFFLINE"}
+    assert server.get("/tfjs-models/missing.bin").status == 504
+    server.stop()
+    sock.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        sock.accept()
+
+
+def test_online_does_make_one(modelhost, filled, listener):
+    """The counter-check: the same without `offline` is seen in the queue."""
+    sock, url = listener
+    server = modelhost.start(settings={"mirror tfjs-models.upstream": url, "mirror tfjs-models.revalidate": "always"})
+    server.allow_stderr("")
+    server.wait_complete(filled.path)
+    load(server, filled)
+    sock.settimeout(20)
+    sock.accept()[0].close()
+
+
+def test_an_upstream_that_refuses_holds_nobody_up(modelhost, filled):
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    server = modelhost.start(settings={
+        "mirror tfjs-models.upstream": f"http://127.0.0.1:{port}/tfjs-models/", "mirror tfjs-models.revalidate": "always"})
+    server.expect_stderr("the cached copy stays as it is")
+    server.wait_complete(filled.path)
+    assert load(server, filled) <= {"UPDATING", "STALE"}
+    wait_until(lambda: load(server, filled) == {"STALE"}, "all of it is told as stale")
+
+
+def test_an_upstream_that_swallows_connects_holds_nobody_up(modelhost, filled, black_hole):
+    """The model is loaded, again and again, while the connection that would revalidate it hangs."""
+    server = modelhost.start(settings={
+        "mirror tfjs-models.upstream": f"http://127.0.0.1:{black_hole}/tfjs-models/",
+        "mirror tfjs-models.revalidate": "always", "upstream.connect_timeout": "10m"})
+    server.wait_complete(filled.path)
+    assert load(server, filled) == {"UPDATING"}
+    wait_until(lambda: connects_under_way(server, black_hole), "it tries to connect")
+    assert load(server, filled) == {"UPDATING"}
+    assert connects_under_way(server, black_hole), "the attempt ended: the loads may have waited for it"
