@@ -8,13 +8,12 @@
  * lock. */
 #include "flight.h"
 
-#include "buf.h"
+#include "document.h"
 #include "fault.h"
 #include "fd.h"
 #include "manifest.h"
 #include "mem.h"
 #include "model.h"
-#include "name.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -195,62 +194,14 @@ check_digests(struct flight *flight, struct mh_fault *f)
     return MH_CORRUPT;
 }
 
-/* Put a manifest's parts into the metadata. */
 static enum mh_code
-add_parts(struct flight *flight, const struct manifest *manifest, struct mh_fault *f)
+read_document(struct flight *flight, struct mh_fault *f)
 {
-    struct meta *meta = &flight->meta;
     const struct object *object = flight->object;
+    enum mh_code code =
+        document_read(flight->scan, object->target,
+                      (const char *const *) object->mirror->query_ignore, &flight->meta, f);
 
-    meta->format = str_dup(manifest->format->name);
-    meta->parts = mem_calloc(manifest->part_count + 1, sizeof(struct meta_part));
-    meta->group_bytes = mem_calloc(manifest->group_count + 1, sizeof(uint64_t));
-    if (!meta->format || !meta->parts || !meta->group_bytes)
-        return fail(f, MH_NOMEM, 0, "out of memory for a manifest");
-    for (size_t i = 0; i < manifest->group_count; i++)
-        meta->group_bytes[meta->group_count++] = manifest->groups[i].bytes;
-    for (size_t i = 0; i < manifest->part_count; i++) {
-        struct buf target = BUF_INIT(16384), name = BUF_INIT(16384);
-        enum mh_code code = name_join(object->target, manifest->parts[i].path, &target, f);
-
-        if (code == MH_OK)
-            code = name_from_target(buf_text(&target),
-                                    (const char *const *) object->mirror->query_ignore, &name, f);
-        struct meta_part *part = &meta->parts[i];
-
-        if (code == MH_OK) {
-            part->group = manifest->parts[i].group;
-            part->target = buf_take(&target);
-            part->name = buf_take(&name);
-            meta->part_count++;
-        }
-        buf_done(&target);
-        buf_done(&name);
-        if (code != MH_OK)
-            return code;
-        if (!part->target || !part->name)
-            return fail(f, MH_NOMEM, 0, "out of memory for a manifest");
-    }
-    return MH_OK;
-}
-
-static enum mh_code
-read_manifest(struct flight *flight, struct mh_fault *f)
-{
-    struct manifest manifest = {0};
-    bool is_manifest = false;
-    size_t n = strcspn(flight->object->target, "?#");
-    scoped(mem_freep) char *path = str_dup_n(flight->object->target, n);
-
-    if (!path)
-        return fail(f, MH_NOMEM, 0, "out of memory for a manifest");
-    enum mh_code code = json_scan_end(flight->scan, f);
-
-    if (code == MH_OK)
-        code = manifest_read(path, flight->scan, &manifest, &is_manifest, f);
-    if (code == MH_OK && is_manifest)
-        code = add_parts(flight, &manifest, f);
-    manifest_done(&manifest);
     json_scan_free(flight->scan);
     flight->scan = NULL;
     return code == MH_OK ? MH_OK : fail_json(flight, code, f);
@@ -332,7 +283,7 @@ check_all(struct flight *flight, struct mh_fault *f)
     enum mh_code code = check_digests(flight, f);
 
     if (code == MH_OK && flight->object->is_json)
-        code = read_manifest(flight, f);
+        code = read_document(flight, f);
     if (code == MH_OK)
         code = fill_meta(flight, f);
     return code == MH_OK && !flight->refresh ? check_model(flight, f) : code;
