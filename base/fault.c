@@ -97,6 +97,7 @@ code_of_errno(int error)
     switch (error) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG: /* of the file system, or of the process (RLIMIT_FSIZE) */
         return MH_NO_SPACE;
     case ENOENT:
         return MH_NOT_FOUND;

@@ -91,6 +91,7 @@ flight_new_locked(struct object *object)
     flight->total = MH_BYTES_UNKNOWN;
     flight->part_fd = -1;
     flight->retry_after_s = -1;
+    flight->had_room_at = UINT64_MAX;
     flight->is_work_queued = true;
     flight->next_flight = host->flights;
     host->flights = flight;

@@ -71,6 +71,8 @@ struct flight {
     bool is_work_queued;
     bool is_asking;          /* a fetch job is submitted */
     bool is_over;            /* concluded */
+    bool wants_room;         /* a full disk stopped the transfer; `fault` says where */
+    uint64_t had_room_at;    /* watermark when room was last made, or UINT64_MAX */
     bool has_note;           /* the head is to be noted beside the partial file */
     uint32_t clients;        /* views */
     struct flight_head head; /* replaced by the fetch thread when an attempt brings another */
@@ -150,6 +152,8 @@ void flight_queue_work_locked(struct flight *flight);
 extern const struct fetch_events flight_fetch_events;
 /* Ask the upstream. flight->lock not held. */
 void flight_ask(struct flight *flight);
+/* Ask for the rest, with no job under way. The flight's work thread; flight->lock not held. */
+void flight_ask_again(struct flight *flight);
 
 /* flight_settle.c: the work threads' side, before the request */
 void flight_settle(struct work_item *item);  /* the first piece of work */

@@ -14,6 +14,7 @@
 #include "manifest.h"
 #include "mem.h"
 #include "model.h"
+#include "room.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -46,6 +47,7 @@ struct progress {
     bool is_received;
     bool has_failed;
     bool has_note;
+    bool wants_room;
 };
 
 static struct progress
@@ -59,9 +61,10 @@ look(struct flight *flight)
         .is_received = flight->is_received,
         .has_failed = flight->state == FLIGHT_FAILED,
         .has_note = flight->has_note,
+        .wants_room = flight->wants_room,
     };
 
-    flight->has_note = false;
+    flight->has_note = flight->wants_room = false;
     (void) pthread_mutex_unlock(&flight->lock);
     return now;
 }
@@ -157,13 +160,21 @@ write_note(struct flight *flight)
     partial_note_done(&note);
 }
 
-static void
-sync_behind(struct flight *flight)
+/* A disk that could not write drops what it had, and says so once: nothing of the file counts. */
+static enum mh_code
+sync_behind(struct flight *flight, struct mh_fault *f)
 {
-    if (flight->hashed < flight->synced + SYNC_EVERY || fdatasync(flight->part_fd) < 0)
-        return;
+    if (flight->hashed < flight->synced + SYNC_EVERY)
+        return MH_OK;
+    if (fdatasync(flight->part_fd) < 0) {
+        int error = errno;
+
+        (void) !ftruncate(flight->part_fd, 0);
+        return fail_errno(f, error, "'%s' cannot be kept: sync", flight->object->label);
+    }
     flight->synced = flight->hashed;
     write_note(flight);
+    return MH_OK;
 }
 
 static enum mh_code
@@ -316,7 +327,7 @@ may_rest(struct flight *flight, const struct progress *done)
     bool rests = flight->state == FLIGHT_FAILED ||
                  (flight->watermark == done->watermark && flight->epoch == done->epoch &&
                   flight->is_received == done->is_received && !flight->has_note &&
-                  (flight->state >= FLIGHT_ARRIVING) == done->has_head);
+                  !flight->wants_room && (flight->state >= FLIGHT_ARRIVING) == done->has_head);
 
     if (rests)
         flight->is_work_queued = false;
@@ -359,6 +370,10 @@ check_once(struct flight *flight, struct progress *now)
     *now = look(flight);
     if (now->has_failed || !now->has_head)
         return false;
+    if (now->wants_room) {
+        room_for_flight(flight);
+        return false;
+    }
     if (now->has_note)
         write_note(flight);
     if (!flight->sha256 || flight->hashed_epoch != now->epoch || lacks_digest(flight))
@@ -366,7 +381,7 @@ check_once(struct flight *flight, struct progress *now)
     if (code == MH_OK)
         code = hash_up_to(flight, now->watermark, &fault);
     if (code == MH_OK)
-        sync_behind(flight);
+        code = sync_behind(flight, &fault);
     bool is_whole = now->is_received && flight->hashed == now->watermark;
 
     if (code == MH_OK && is_whole)

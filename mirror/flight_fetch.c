@@ -143,6 +143,12 @@ flight_ask(struct flight *flight)
     submit(flight, 0);
 }
 
+void
+flight_ask_again(struct flight *flight)
+{
+    submit(flight, 0);
+}
+
 /* --- heads --- */
 
 /* Begin a new epoch at `keep`: what lies beyond is not the object's. */
@@ -548,6 +554,14 @@ finish_receiving(struct flight *flight)
     (void) pthread_mutex_unlock(&flight->lock);
 }
 
+/* May another base do better? Not where the failure is ours, or an answer. */
+static bool
+may_pass_elsewhere(enum mh_code code)
+{
+    return code != MH_NOT_FOUND && code != MH_CANCELLED && code != MH_CORRUPT &&
+           code != MH_NO_SPACE && code != MH_IO && code != MH_NOMEM;
+}
+
 /* Try again, here or at the next base? Returns whether it is being done. */
 static bool
 try_again(struct flight *flight, enum mh_code code, const struct mh_fault *fault)
@@ -569,8 +583,7 @@ try_again(struct flight *flight, enum mh_code code, const struct mh_fault *fault
     } else if (retry_after_failure(&input, &delay_ms)) {
         flight->attempt = flight->has_progressed ? 1 : flight->attempt + 1;
         host_tell(flight->host, MH_EVENT_RETRY, code, flight->object, fault);
-    } else if (code != MH_NOT_FOUND && code != MH_CANCELLED && code != MH_CORRUPT &&
-               flight->base + 1 < flight->object->mirror->base_count &&
+    } else if (may_pass_elsewhere(code) && flight->base + 1 < flight->object->mirror->base_count &&
                choose_base(flight, flight->base + 1)) {
         host_tell(flight->host, MH_EVENT_RETRY, code, flight->object, fault);
     } else {
@@ -592,9 +605,15 @@ on_done(struct fetch_job *job, enum mh_code code, const struct mh_fault *fault)
     (void) pthread_mutex_lock(&flight->lock);
     flight->is_asking = false;
     bool has_failed = flight->state == FLIGHT_FAILED;
+
+    if (!has_failed && code == MH_NO_SPACE) { /* the work threads find room, or fail it */
+        flight->fault = own;
+        flight->wants_room = true;
+        flight_queue_work_locked(flight);
+    }
     (void) pthread_mutex_unlock(&flight->lock);
 
-    if (!has_failed) {
+    if (!has_failed && code != MH_NO_SPACE) {
         if (code != MH_OK && !own.upstream[0])
             url_redact(flight->url, own.upstream, sizeof(own.upstream));
         if (code == MH_OK)

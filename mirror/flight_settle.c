@@ -17,6 +17,7 @@
 #include "file_hash.h"
 #include "mem.h"
 #include "model.h"
+#include "room.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -190,6 +191,8 @@ flight_prepare(struct work_item *item)
             url_redact(url, fault.upstream, sizeof(fault.upstream));
     } else {
         code = prepare_partial(flight, &fault);
+        if (code == MH_NO_SPACE && room_make(flight->host, 1, true, NULL) == MH_OK)
+            code = prepare_partial(flight, &fault);
     }
     if (code != MH_OK) {
         flight_fail(flight, code, &fault);

@@ -249,6 +249,7 @@ mh_host_open(const struct mh_host_config *config, struct mh_host **ret_host, str
 
     if (!host)
         return fail(fault, MH_NOMEM, 0, "out of memory for the host");
+    (void) pthread_mutex_init(&host->room_lock, NULL);
     (void) pthread_mutex_init(&host->lock, NULL);
     (void) pthread_cond_init(&host->scanned, NULL);
     enum mh_code code = open_host(host, config, fault);
@@ -296,6 +297,7 @@ mh_host_close(struct mh_host *host)
     mem_free(host->user_agent);
     (void) pthread_cond_destroy(&host->scanned);
     (void) pthread_mutex_destroy(&host->lock);
+    (void) pthread_mutex_destroy(&host->room_lock);
     mem_free(host);
 }
 

@@ -87,6 +87,7 @@ struct mh_host {
     void (*on_event)(void *arg, const struct mh_event *event);
     void *event_arg;
 
+    pthread_mutex_t room_lock; /* held while a full disk is made room on; before all others */
     pthread_mutex_t lock;
     /* lock: */
     struct map *index;         /* key -> struct object */

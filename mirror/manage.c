@@ -12,6 +12,8 @@
 #include "mem.h"
 #include "model.h"
 
+#define EVICT_TRIES 3
+
 enum mh_code
 manage_no_memory(struct mh_fault *f)
 {
@@ -129,6 +131,12 @@ mh_host_wait_scanned(struct mh_host *host, struct mh_fault *fault)
     return has_scanned ? MH_OK : fail(fault, MH_CANCELLED, 0, "the server is stopping");
 }
 
+void
+mh_host_limits(const struct mh_host *host, struct mh_limits *ret)
+{
+    *ret = (struct mh_limits){.max_bytes = host->max_bytes, .min_free_bytes = host->min_free_bytes};
+}
+
 static enum mh_code
 find_models(struct manage_task *task, const char *const *paths, size_t n, struct mh_fault *f)
 {
@@ -143,29 +151,62 @@ find_models(struct manage_task *task, const char *const *paths, size_t n, struct
     return code;
 }
 
+static enum mh_code
+run_task(struct manage_task *task, const char *const *paths, size_t n, struct mh_done **ret_done,
+         size_t *ret_n, struct mh_fault *fault)
+{
+    task->models = map_new();
+    task->files = map_new();
+    task->report = (struct manage_report){LIST_INIT(0)};
+    enum mh_code code = task->models && task->files ? MH_OK : manage_no_memory(fault);
+
+    if (code == MH_OK)
+        code = mh_host_wait_scanned(task->host, fault);
+    if (code == MH_OK)
+        code = find_models(task, paths, n, fault);
+    if (code == MH_OK)
+        code = actions[task->action](task, fault);
+    if (code == MH_OK)
+        code = hand_over(&task->report, ret_done, ret_n, fault);
+    list_done(&task->report.items, free_item);
+    manage_set_free(task->host, task->models);
+    manage_set_free(task->host, task->files);
+    return code;
+}
+
 enum mh_code
 mh_manage(struct mh_host *host, enum mh_action action, const char *const *paths, size_t n,
           struct mh_done **ret_done, size_t *ret_n, struct mh_fault *fault)
 {
-    struct manage_task task = {
-        .host = host,
-        .action = action,
-        .models = map_new(),
-        .files = map_new(),
-        .report = {LIST_INIT(0)},
-    };
-    enum mh_code code = task.models && task.files ? MH_OK : manage_no_memory(fault);
+    struct manage_task task = {.host = host, .action = action};
 
+    mh_host_limits(host, &task.limits);
+    return run_task(&task, paths, n, ret_done, ret_n, fault);
+}
+
+enum mh_code
+mh_gc(struct mh_host *host, const struct mh_limits *limits, struct mh_done **ret_done,
+      size_t *ret_n, struct mh_fault *fault)
+{
+    struct manage_task task = {.host = host, .action = MH_ACTION_GC, .limits = *limits};
+
+    return run_task(&task, NULL, 0, ret_done, ret_n, fault);
+}
+
+enum mh_code
+manage_evict(struct mh_host *host, uint64_t bytes, struct mh_fault *f)
+{
+    struct manage_task task = {.host = host, .action = MH_ACTION_GC, .need = bytes};
+    struct mh_done *done = NULL;
+    size_t n = 0;
+
+    mh_host_limits(host, &task.limits);
+    enum mh_code code = run_task(&task, NULL, 0, &done, &n, f);
+
+    /* What came into use since it was chosen is not chosen again. */
+    for (unsigned tries = 0; code == MH_BUSY && tries < EVICT_TRIES; tries++)
+        code = run_task(&task, NULL, 0, &done, &n, f);
     if (code == MH_OK)
-        code = mh_host_wait_scanned(host, fault);
-    if (code == MH_OK)
-        code = find_models(&task, paths, n, fault);
-    if (code == MH_OK)
-        code = actions[action](&task, fault);
-    if (code == MH_OK)
-        code = hand_over(&task.report, ret_done, ret_n, fault);
-    list_done(&task.report.items, free_item);
-    manage_set_free(host, task.models);
-    manage_set_free(host, task.files);
+        mh_done_free(done, n);
     return code;
 }

@@ -11,6 +11,12 @@
  * locks; returns at once. */
 void manage_make_room(struct mh_host *host);
 
+/* Evict so much that `bytes` more find room, and what the limits want besides.
+ *
+ * Returns OK (something was evicted); NO_SPACE (all that may go would not be enough: nothing was
+ * evicted); BUSY, CANCELLED, IO or NOMEM. Work threads; blocks on the disk. */
+MUST_USE enum mh_code manage_evict(struct mh_host *host, uint64_t bytes, struct mh_fault *f);
+
 /* Write down when models were last used, where that is not on disk yet. At the end of the host,
  * when its threads are gone; blocks on the disk. A failure costs only the order of eviction. */
 void manage_note_uses(struct mh_host *host);

@@ -10,6 +10,7 @@
 
 #include "clocks.h"
 #include "evict.h"
+#include "fault.h"
 #include "mem.h"
 
 #include <stddef.h>
@@ -20,7 +21,8 @@ is_in_use(const struct object *object, uint64_t now_ms)
 {
     uint64_t asked_ms = atomic_load_explicit(&object->asked_ms, memory_order_relaxed);
 
-    return object->views > 0 || object->flight || object->refresh || object->leaving ||
+    return object->views > 0 || atomic_load(&object->sending) > 0 || object->flight ||
+           object->refresh || object->leaving ||
            (asked_ms && now_ms - asked_ms < object->host->settle_ms);
 }
 
@@ -85,6 +87,16 @@ add_chosen_locked(struct manage_task *task, struct map *const *maps, const struc
                          : code;
 }
 
+/* Would what was chosen be enough for what is needed? In vain nothing goes. */
+static enum mh_code
+check_gain(const struct manage_task *task, uint64_t chosen, uint64_t free_bytes, struct mh_fault *f)
+{
+    if (task->need == 0 || (chosen > 0 && chosen >= task->need) ||
+        (chosen > 0 && task->need - chosen <= free_bytes))
+        return MH_OK;
+    return fail(f, MH_NO_SPACE, 0, "nothing unpinned and unused would make enough room");
+}
+
 static enum mh_code
 choose(struct manage_task *task, uint64_t free_bytes, struct mh_fault *f)
 {
@@ -93,8 +105,10 @@ choose(struct manage_task *task, uint64_t free_bytes, struct mh_fault *f)
     enum mh_code code = MH_OK;
 
     (void) pthread_mutex_lock(&host->lock);
-    uint64_t need =
-        evict_need(host->object_bytes, host->max_bytes, free_bytes, host->min_free_bytes);
+    uint64_t need = evict_need(host->object_bytes, task->limits.max_bytes, free_bytes,
+                               task->limits.min_free_bytes);
+
+    need = task->need > need ? task->need : need;
     struct map **maps = mem_calloc(map_count(host->index) + 1, sizeof(*maps));
     scoped(mem_freep) struct evict_group *rows =
         mem_calloc(map_count(host->index) + 1, sizeof(*rows));
@@ -103,7 +117,11 @@ choose(struct manage_task *task, uint64_t free_bytes, struct mh_fault *f)
         code = manage_no_memory(f);
     else if (need > 0)
         code = find_groups_locked(host, maps, rows, &n, f);
-    if (code == MH_OK && evict_choose(rows, n, need) > 0)
+    uint64_t chosen = code == MH_OK ? evict_choose(rows, n, need) : 0;
+
+    if (code == MH_OK)
+        code = check_gain(task, chosen, free_bytes, f);
+    if (code == MH_OK && chosen > 0)
         code = add_chosen_locked(task, maps, rows, n, f);
     (void) pthread_mutex_unlock(&host->lock);
     for (size_t i = 0; i < n; i++)

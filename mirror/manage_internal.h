@@ -18,8 +18,10 @@ struct manage_report {
 struct manage_task {
     struct mh_host *host;
     enum mh_action action;
-    struct map *models; /* what is named */
-    struct map *files;  /* what the verb chose */
+    struct map *models;      /* what is named */
+    struct map *files;       /* what the verb chose */
+    struct mh_limits limits; /* of GC */
+    uint64_t need; /* of GC: bytes that must come free besides, or nothing goes; 0: none */
     struct manage_report report;
 };
 

@@ -3,7 +3,7 @@
  *
  * The work thread that finds nobody publishing does it for all until the queue is empty, so that
  * the 24 files of a model that arrive together cost a few syncs and not a few each. The clients do
- * not wait for it: they have their bytes when the checks have passed. A commit that fails (no room)
+ * not wait for it: they have their bytes when the checks have passed. A commit that fails
  * loses the cached copy, and the flight says so.
  *
  * Taking back runs the other way: the objects leave the index at once, under the lock, and the disk
@@ -14,6 +14,7 @@
 #include "manage.h"
 #include "mem.h"
 #include "model.h"
+#include "room.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -65,7 +66,7 @@ commit_batch(struct mh_host *host, struct flight **flights, size_t n)
         if (!steps[i].url)
             code = fail(&fault, MH_NOMEM, 0, "out of memory for a commit");
     if (code == MH_OK)
-        code = store_commit(host->store, steps, n, &fault);
+        code = room_commit(host, steps, n, &fault);
     for (size_t i = 0; i < n; i++) {
         struct version *version =
             code == MH_OK ? version_new(&flights[i]->meta, steps[i].place) : NULL;

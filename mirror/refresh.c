@@ -16,6 +16,7 @@
 #include "manifest.h"
 #include "mem.h"
 #include "model.h"
+#include "room.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -554,7 +555,7 @@ switch_set(struct work_item *item)
         code = fail(&refresh->fault, MH_BUSY, 0,
                     "a model that shares its shards was fetched while it was refreshed");
     else
-        code = store_commit(host->store, steps, n, &refresh->fault);
+        code = room_commit(host, steps, n, &refresh->fault);
 
     (void) pthread_mutex_lock(&host->lock);
     for (size_t i = 0; code == MH_OK && i < n; i++)

@@ -178,7 +178,15 @@ open_journal(struct store *store, struct mh_fault *fault)
         fd_open_beneath_nolink(store->dir_fd, "journal/LOCK", O_RDWR | O_CREAT, 0666);
     if (store->journal_fd < 0)
         return fail_errno(fault, errno, "open '%s/journal/LOCK'", store->dir);
-    return journal_redo(store, fault);
+    enum mh_code code = journal_redo(store, fault);
+
+    if (code == MH_NO_SPACE) { /* the little that it needs is at hand */
+        reserve_drop(store);
+        code = journal_redo(store, fault);
+    }
+    if (code == MH_OK)
+        reserve_make(store);
+    return code;
 }
 
 static enum mh_code

@@ -218,10 +218,12 @@ commit_locked(struct commit *commit, struct mh_fault *fault)
     code = commit_plan(commit, fault);
     if (code == MH_OK)
         code = carry_out(commit, fault);
-    if (code == MH_OK)
+    if (code == MH_OK) {
         conclude(commit);
-    else
+        reserve_make(store);
+    } else {
         commit_unplan(commit);
+    }
     return code;
 }
 

@@ -112,6 +112,17 @@ void journal_unlock(const struct store *store);
  * store->sequence. CORRUPT names an entry that cannot be read. */
 MUST_USE enum mh_code journal_redo(struct store *store, struct mh_fault *fault);
 
+/* --- store_reserve.c: room for a removal on a full disk --- */
+
+/* Make it, if it is not there. A failure is tolerated. */
+void reserve_make(const struct store *store);
+/* Give its room back. */
+void reserve_drop(const struct store *store);
+/* Write a new file over the reserve's blocks; the reserve is gone then. NO_SPACE, with `fault` left
+ * as it is: there is none. */
+MUST_USE enum mh_code reserve_write(const struct store *store, const char *path, const void *bytes,
+                                    size_t n, struct mh_fault *fault);
+
 /* --- store_plan.c: the first half of a commit --- */
 
 /* At most: two changes of the step itself, and two removals at the object's other place. */

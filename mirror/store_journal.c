@@ -100,6 +100,17 @@ write_change(struct jsonw *w, const struct change *change)
     jsonw_object_end(w);
 }
 
+/* Only then is what the reserve is used for sure to give more back. */
+static bool
+only_removes(const struct change *changes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (changes[i].from || changes[i].text)
+            return false;
+    }
+    return true;
+}
+
 enum mh_code
 journal_prepare(const struct store *store, uint64_t sequence, const struct change *changes,
                 size_t count, struct mh_fault *fault)
@@ -119,6 +130,8 @@ journal_prepare(const struct store *store, uint64_t sequence, const struct chang
         return no_memory(fault);
     enum mh_code code = file_write(store->dir_fd, temp, buf_text(&text), text.length, fault);
 
+    if (code == MH_NO_SPACE && only_removes(changes, count))
+        code = reserve_write(store, temp, buf_text(&text), text.length, fault);
     if (code == MH_OK)
         code = file_sync(store->dir_fd, temp, NULL, fault);
     if (code != MH_OK)

@@ -14,6 +14,7 @@
 #include "suggest.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -390,6 +391,8 @@ command_main(int argc, char **argv)
     const struct command *command;
 
     log_init(LOG_LEVEL_NOTE);
+    /* A file that grows beyond a limit is an error of write(2), not the end of the process. */
+    (void) signal(SIGXFSZ, SIG_IGN);
     if (argc < 2)
         return run_command(serve, argc, argv);
     if (is_word(argv[1], "--help", "-h") || (is_word(argv[1], "help", "help") && argc == 2))

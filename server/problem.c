@@ -18,6 +18,7 @@
 #include "accept.h"
 #include "json.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -139,8 +140,9 @@ static const struct cure {
      "Nothing of it was kept; check what the upstream sends, then try again"},
     {MH_CORRUPT, 0, 0, false, "Nothing of it was kept; try again"},
     {MH_IO, 0, 0, false, "Look at the server's disk and its log"},
-    {MH_NO_SPACE, 0, 0, false,
-     "Free space on the cache's disk, or raise max_size in the section [cache]"},
+    {MH_NO_SPACE, EFBIG, EFBIG, false,
+     "The cache's file system, or a limit of the process (ulimit -f), allows no file of that size"},
+    {MH_NO_SPACE, 0, 0, false, "Free space on the cache's disk, or remove or unpin models"},
     {MH_NOMEM, 0, 0, false, "Try again in a moment"},
     {MH_BUSY, 0, 0, false, "Try again in a moment"},
     {MH_CANCELLED, 0, 0, false, "Try again in a moment"},

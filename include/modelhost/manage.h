@@ -21,6 +21,14 @@ enum mh_action {
     MH_ACTION_GC      /* evict down to the limits, least recently used groups first */
 };
 
+/* Down to where GC evicts. */
+struct mh_limits {
+    uint64_t max_bytes;      /* the cache's size; 0: no limit */
+    uint64_t min_free_bytes; /* what the file system keeps free; 0: no limit */
+};
+/* Those that the host was opened with. */
+void mh_host_limits(const struct mh_host *host, struct mh_limits *ret);
+
 /* What was done with one model; of VERIFY also one for each bad file, with its failure. */
 struct mh_done {
     char *path;
@@ -43,6 +51,9 @@ struct mh_done {
 MH_MUST_USE enum mh_code mh_manage(struct mh_host *host, enum mh_action action,
                                    const char *const *paths, size_t n, struct mh_done **ret_done,
                                    size_t *ret_n, struct mh_fault *fault);
+/* GC with limits of the caller's, for this once. Otherwise as mh_manage(). */
+MH_MUST_USE enum mh_code mh_gc(struct mh_host *host, const struct mh_limits *limits,
+                               struct mh_done **ret_done, size_t *ret_n, struct mh_fault *fault);
 void mh_done_free(struct mh_done *done, size_t n);
 
 /* Wait until the cache has been looked through. OK, or CANCELLED (the host stops). Blocks. */

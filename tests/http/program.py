@@ -99,7 +99,7 @@ class Lines:
 class Server:
     """One running `modelhost serve`."""
 
-    def __init__(self, program, arguments, home, cache, patience=1.0):
+    def __init__(self, program, arguments, home, cache, patience=1.0, prefix=()):
         self.cache = cache
         self.patience = patience  # factor on every deadline: sanitizers are slow
         self.port = 0
@@ -108,7 +108,7 @@ class Server:
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind("\0" + f"modelhost-test-{os.getpid()}-{id(self)}-{time.monotonic_ns()}")
         env = {**clean_environment(home), "NOTIFY_SOCKET": "@" + self._notify.getsockname()[1:].decode()}
-        self.arguments = [str(program), "serve", "--cache-dir", str(cache), *arguments]
+        self.arguments = [*prefix, str(program), "serve", "--cache-dir", str(cache), *arguments]
         self.process = subprocess.Popen(
             self.arguments, env=env, cwd=home, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -289,11 +289,12 @@ class Modelhost:
         """The --set that points a mirror at the origin."""
         return ["--set", f"mirror {name}.upstream={origin.url}{path or name + '/'}"]
 
-    def start(self, *arguments, origin=None, settings=None, cache=None, wait=True, listen=True):
+    def start(self, *arguments, origin=None, settings=None, cache=None, wait=True, listen=True, prefix=()):
         """Start `serve` with its port free, its own cache, no retries unless asked for.
 
         origin    serve its tree under /tfjs-models/
-        settings  {"section.key": value} for --set"""
+        settings  {"section.key": value} for --set
+        prefix    words before the program's name: a command that becomes it (disk.py has some)"""
         arguments = [str(argument) for argument in arguments]
         if listen:
             arguments = ["-l", "127.0.0.1:0", *arguments]
@@ -301,7 +302,7 @@ class Modelhost:
             arguments += ["--set", f"{key}={value}"]
         if origin:
             arguments += self.mirror(origin)
-        server = Server(self.program, arguments, self.home, cache or self.cache, self.patience)
+        server = Server(self.program, arguments, self.home, cache or self.cache, self.patience, prefix)
         self._servers.append(server)
         return server.wait_ready() if wait else server
 

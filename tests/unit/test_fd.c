@@ -191,7 +191,7 @@ reads_and_writes_all(void **state)
     assert_int_equal(errno, EINVAL);
     assert_int_equal(fd_pread_full(-1, bytes, 16, 0), -1);
     assert_int_equal(errno, EBADF);
-    assert_int_equal(fd_pwrite_all(fd, "x", 1, UINT64_MAX - 1, &fault), MH_IO);
+    assert_int_equal(fd_pwrite_all(fd, "x", 1, UINT64_MAX - 1, &fault), MH_NO_SPACE);
     assert_int_equal(fd_write_all(-1, "x", 1, &fault), MH_IO);
 }
 
