@@ -15,6 +15,7 @@
 #include "log.h"
 #include "notify.h"
 #include "ready.h"
+#include "sending.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -82,8 +83,11 @@ await_stop(struct server *server, const sigset_t *signals)
     static const struct timespec beat = {.tv_sec = 1};
     int number;
 
-    while ((number = sigtimedwait(signals, NULL, &beat)) < 0)
-        ready_sweep(server); /* also after EINTR, which does no harm */
+    while ((number = sigtimedwait(signals, NULL, &beat)) <
+           0) { /* also after EINTR, which does no harm */
+        ready_sweep(server);
+        sending_sweep(server);
+    }
     log_debug("stopping: %s", strsignal(number));
     (void) pthread_sigmask(SIG_UNBLOCK, signals, NULL);
 }

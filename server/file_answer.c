@@ -3,8 +3,8 @@
  *
  * files.h finds the file; what is said of it follows the same rules as for a mirror's objects. The
  * files are being worked on while they are served, so nobody may keep them without asking again.
- * A large file is read piece by piece: should it shrink meanwhile, the connection is cut, since a
- * length that was promised cannot be taken back (a descriptor's response would hang its client).
+ * Should a file shrink while it is being sent, the connection is cut (sending.h), since a length
+ * that was promised cannot be taken back.
  *
  * Where there is no file, `spa` and `listing` may have an answer all the same. A fallback is for a
  * person who opens a path: a script, an image or a model that is missing must fail as such.
@@ -25,27 +25,6 @@
 #include "request.h"
 
 #include <string.h>
-
-/* A piece of the file; nothing where bytes were promised is an error. */
-static ssize_t
-read_file(struct request *rq, uint64_t offset, char *buffer, size_t size)
-{
-    const ssize_t n = fd_pread_full(rq->body_fd, buffer, size, rq->first + offset);
-
-    return n > 0 ? n : REPLY_READ_ERROR;
-}
-
-static enum mh_code
-add_body(struct request *rq, struct reply *reply, int *fd, const struct range_span *span,
-         struct mh_fault *fault)
-{
-    if (span->bytes <= BODY_SMALL_BYTES)
-        return body_from_fd(reply, fd, span, fault);
-    rq->body_fd = fd_take(fd);
-    rq->first = span->first;
-    reply_read(reply, read_file, span->bytes);
-    return MH_OK;
-}
 
 /* Kept where it does not depend on who asks: under `spa` it does, by Accept, which is no part of
  * what kept answers are found by. */
@@ -94,7 +73,7 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
     else if (rq->is_head)
         reply_absent(&reply, set.spans[0].bytes);
     else
-        code = add_body(rq, &reply, &found->fd, &set.spans[0], &fault);
+        code = body_from_fd(&reply, &found->fd, &set.spans[0], &fault);
     if (code == MH_OK)
         return send_found(rq, &reply, part, &object, now);
     reply_done(&reply);

@@ -25,6 +25,7 @@
 #include "mem.h"
 #include "mhd_callbacks.h"
 #include "ready.h"
+#include "sending.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -167,6 +168,7 @@ server_open(const struct settings *settings, struct mh_host *host, struct server
     server->started_mono_ms = clock_mono_ms();
     (void) pthread_mutex_init(&server->paused_lock, NULL); /* cannot fail without attributes */
     (void) pthread_mutex_init(&server->ready_lock, NULL);
+    (void) pthread_mutex_init(&server->sending_lock, NULL);
     (void) pthread_cond_init(&server->paused_none, NULL);
 
     code = open_root(server, fault);
@@ -391,6 +393,7 @@ server_stop(struct server *server)
         server->listeners[i]->daemon = NULL;
         server->listeners[i]->socket.fd = -1;
     }
+    sending_free_all(server);
     ready_free_all(server); /* its threads are gone; the views must go before the host does */
 }
 
@@ -409,5 +412,6 @@ server_free(struct server *server)
     (void) pthread_cond_destroy(&server->paused_none);
     (void) pthread_mutex_destroy(&server->paused_lock);
     (void) pthread_mutex_destroy(&server->ready_lock);
+    (void) pthread_mutex_destroy(&server->sending_lock);
     mem_free(server);
 }

@@ -54,6 +54,9 @@ struct server {
     _Atomic uint64_t ready_files; /* descriptors that kept answers hold, and how many they may */
     uint64_t ready_files_max;
 
+    pthread_mutex_t sending_lock;
+    struct sending_list *sending; /* one per HTTP thread (sending.h); the list is guarded */
+
     /* Connections that wait for the mirror: none may be left when a daemon is stopped. */
     pthread_mutex_t paused_lock;
     pthread_cond_t paused_none;

@@ -51,7 +51,8 @@ struct ready {
     char modified[HTTPDATE_SIZE];                     /* Last-Modified, or "" */
     struct MHD_Response *responses[READY_KIND_COUNT]; /* owned; NULL where there is none */
     uint64_t body_bytes;
-    uint64_t held_bytes; /* of the body, in memory */
+    struct sent_file file; /* what the body is sent from; .fd -1: memory */
+    uint64_t held_bytes;   /* of the body, in memory */
     uint64_t held_files;
     struct ready *next; /* in a chain of those that were taken out */
 };
@@ -66,6 +67,7 @@ struct ready_table {
     uint64_t seen[SEEN]; /* marks of who was asked for in which second */
 };
 
+static const struct sent_file no_file = {.fd = -1};
 static const unsigned short statuses[READY_KIND_COUNT] = {200, 200, 304};
 
 /* A process has one server, and an HTTP thread belongs to one listener of it. */
@@ -111,6 +113,14 @@ static bool
 is_good(const struct ready *ready, int64_t now)
 {
     return ready->second == now && (ready->view == NULL || mh_view_is_current(ready->view));
+}
+
+/* A file of the app that is written to where it lies is sent anew from its first byte: half of it
+ * under the old length and ETag would be neither. */
+static bool
+is_untouched(const struct ready *ready)
+{
+    return ready->view != NULL || ready->file.fd < 0 || sent_file_is_same(&ready->file);
 }
 
 /* The origin is part of the key where answers depend on it. */
@@ -269,7 +279,7 @@ ready_answer(struct request *rq, enum answer *ret_answer)
      * that does not see the one is seen by the other. */
     if (ready->view != NULL)
         mh_view_touch(ready->view);
-    if (!is_good(ready, ready->second)) {
+    if (!is_good(ready, ready->second) || !is_untouched(ready)) {
         ready_sent(ready);
         rq->kept = NULL;
         return false;
@@ -278,6 +288,7 @@ ready_answer(struct request *rq, enum answer *ret_answer)
     if (ready->is_hit)
         atomic_fetch_add_explicit(&rq->server->counters.hits, 1, memory_order_relaxed);
     *ret_answer = response_queue(rq, statuses[kind], ready->responses[kind],
+                                 kind == READY_BODY ? &ready->file : &no_file,
                                  kind == READY_BODY ? ready->body_bytes : 0);
     return true;
 }
@@ -341,6 +352,7 @@ new_entry(struct request *rq, const struct ready_offer *offer)
         return NULL;
     atomic_init(&ready->refs, 1);
     ready->server = rq->server;
+    ready->file = SENT_FILE_NONE;
     ready->second = offer->now;
     ready->is_hit = offer->is_hit;
     if (!copy_key(rq, ready) || strlen(object->etag) >= sizeof(ready->etag)) {
@@ -385,6 +397,7 @@ is_same(const struct ready *ready, const struct ready_offer *offer)
 
 /* What a response holds, before it is made. */
 struct holding {
+    struct sent_file file;
     uint64_t body_bytes;
     uint64_t bytes;
     uint64_t files;
@@ -419,8 +432,10 @@ put_response(struct ready_table *table, struct ready *ready, const struct ready_
              struct MHD_Response *response, const struct holding *holding)
 {
     ready->responses[offer->kind] = response;
-    if (offer->kind == READY_BODY)
+    if (offer->kind == READY_BODY) {
         ready->body_bytes = holding->body_bytes;
+        ready->file = holding->file;
+    }
     ready->held_bytes += holding->bytes;
     ready->held_files += holding->files;
     table->bytes += holding->bytes;
@@ -481,7 +496,8 @@ enum answer
 ready_send(struct request *rq, struct reply *reply, const struct ready_offer *offer)
 {
     struct ready_table *table = is_keepable(rq, reply) ? own_table(rq->server) : NULL;
-    const struct holding holding = {.body_bytes = reply_body_bytes(reply),
+    const struct holding holding = {.file = reply_sent_file(rq, reply),
+                                    .body_bytes = reply_body_bytes(reply),
                                     .bytes = reply->kind == REPLY_BYTES ? reply->length : 0,
                                     .files = reply->kind == REPLY_FILE ? 1 : 0};
     struct MHD_Response *response;
@@ -492,7 +508,7 @@ ready_send(struct request *rq, struct reply *reply, const struct ready_offer *of
     response = reply_make(rq, reply);
     if (response == NULL)
         return ANSWER_DROP;
-    answer = response_queue(rq, statuses[offer->kind], response, holding.body_bytes);
+    answer = response_queue(rq, statuses[offer->kind], response, &holding.file, holding.body_bytes);
     if (answer != ANSWER_SENT || keep(rq, table, offer, response, &holding) == NULL)
         response_release(response);
     return answer;

@@ -145,6 +145,7 @@ reply_file(struct reply *reply, int fd, uint64_t offset, uint64_t length)
     drop_body(reply);
     reply->kind = REPLY_FILE;
     reply->fd = fd;
+    reply->file = sent_file_of(fd, offset + length);
     reply->offset = offset;
     reply->length = length;
 }
@@ -377,9 +378,11 @@ reply_make(struct request *rq, struct reply *reply)
 
 enum answer
 response_queue(struct request *rq, unsigned status, struct MHD_Response *response,
-               uint64_t body_bytes)
+               const struct sent_file *file, uint64_t body_bytes)
 {
     rq->queued_bytes = rq->is_head ? 0 : body_bytes;
+    if (file->fd >= 0 && !rq->is_head)
+        sending_begin(rq->server, &rq->sending, file, request_socket(rq));
     return MHD_queue_response(rq->connection, status, response) == MHD_YES ? ANSWER_SENT
                                                                            : ANSWER_DROP;
 }
@@ -389,6 +392,13 @@ response_release(struct MHD_Response *response)
 {
     if (response != NULL)
         MHD_destroy_response(response);
+}
+
+/* Under TLS a file is read by a callback, which sees for itself where it ends. */
+struct sent_file
+reply_sent_file(const struct request *rq, const struct reply *reply)
+{
+    return reply->kind == REPLY_FILE && !rq->listener->is_tls ? reply->file : SENT_FILE_NONE;
 }
 
 /* What the library sends by itself; a reader counts what it hands out. */
@@ -404,11 +414,12 @@ enum answer
 reply_send(struct request *rq, struct reply *reply)
 {
     const uint64_t body_bytes = reply_body_bytes(reply);
+    const struct sent_file file = reply_sent_file(rq, reply);
     struct MHD_Response *response = reply_make(rq, reply);
     enum answer answer = ANSWER_DROP;
 
     if (response != NULL)
-        answer = response_queue(rq, reply->status, response, body_bytes);
+        answer = response_queue(rq, reply->status, response, &file, body_bytes);
     response_release(response); /* the connection holds it until it is sent */
     return answer;
 }

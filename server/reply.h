@@ -36,18 +36,22 @@ enum reply_kind {
 struct reply {
     unsigned status;
     enum reply_kind kind;
-    struct buf fields;  /* name NUL value NUL ... */
-    const void *fixed;  /* STATIC; borrowed */
-    void *bytes;        /* BYTES; owned */
-    int fd;             /* FILE; owned */
-    uint64_t offset;    /* FILE */
-    uint64_t length;    /* of the body; MH_BYTES_UNKNOWN: chunked, ABSENT and READER only */
-    reply_reader *read; /* READER */
+    struct buf fields;     /* name NUL value NUL ... */
+    const void *fixed;     /* STATIC; borrowed */
+    void *bytes;           /* BYTES; owned */
+    int fd;                /* FILE; owned */
+    uint64_t offset;       /* FILE */
+    struct sent_file file; /* FILE: what `fd` is of */
+    uint64_t length;       /* of the body; MH_BYTES_UNKNOWN: chunked, ABSENT and READER only */
+    reply_reader *read;    /* READER */
 };
 
 #define REPLY_FIELDS_MAX 8192
 #define REPLY_INIT(status_)                                                                        \
-    ((struct reply){.status = (status_), .fd = -1, .fields = BUF_INIT(REPLY_FIELDS_MAX)})
+    ((struct reply){.status = (status_),                                                           \
+                    .fd = -1,                                                                      \
+                    .file = SENT_FILE_NONE,                                                        \
+                    .fields = BUF_INIT(REPLY_FIELDS_MAX)})
 
 /* Add a header field. A value that no field may hold makes reply_send() fail. */
 void reply_field(struct reply *reply, const char *name, const char *value);
@@ -66,6 +70,9 @@ void reply_buf(struct reply *reply, struct buf *buf); /* empties the buffer */
 void reply_file(struct reply *reply, int fd, uint64_t offset, uint64_t length);
 void reply_read(struct reply *reply, reply_reader *read, uint64_t length);
 
+/* What the library will send by a descriptor; .fd is -1 where it does not. */
+struct sent_file reply_sent_file(const struct request *rq, const struct reply *reply);
+
 /* How much body the library sends by itself: nothing of ABSENT and READER. */
 uint64_t reply_body_bytes(const struct reply *reply);
 
@@ -82,9 +89,13 @@ struct MHD_Response;
 /* Turn a reply into a response, with what every answer of its room carries. Empties the reply. NULL
  * when memory ran out. Owned by the caller, response_release(). */
 struct MHD_Response *reply_make(struct request *rq, struct reply *reply);
-/* Queue a response; its reference stays the caller's. body_bytes: what its body counts for. */
+/* Queue a response; its reference stays the caller's.
+ *
+ * file        what it is sent from by a descriptor, borrowed; .fd is -1 for all others
+ * body_bytes  what its body counts for */
 MUST_USE enum answer response_queue(struct request *rq, unsigned status,
-                                    struct MHD_Response *response, uint64_t body_bytes);
+                                    struct MHD_Response *response, const struct sent_file *file,
+                                    uint64_t body_bytes);
 /* Connections that send it keep it until they are done. NULL is accepted. */
 void response_release(struct MHD_Response *response);
 

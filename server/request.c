@@ -72,8 +72,8 @@ request_wait(struct request *rq)
     return mh_view_wait(rq->view, &rq->waiter);
 }
 
-static int
-socket_of(const struct request *rq)
+int
+request_socket(const struct request *rq)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -84,7 +84,7 @@ socket_of(const struct request *rq)
 bool
 request_is_hung_up(const struct request *rq)
 {
-    struct pollfd watched = {.fd = socket_of(rq), .events = POLLRDHUP};
+    struct pollfd watched = {.fd = request_socket(rq), .events = POLLRDHUP};
 
     return poll(&watched, 1, 0) > 0 && (watched.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
@@ -144,7 +144,7 @@ request_local_address(const struct request *rq, char ret[REQUEST_ADDRESS_SIZE])
     sa_family_t family;
 
     ret[0] = '\0';
-    if (getsockname(socket_of(rq), (struct sockaddr *) &name, &name_n) < 0)
+    if (getsockname(request_socket(rq), (struct sockaddr *) &name, &name_n) < 0)
         return;
     family = name.ss_family;
     if (family == AF_INET)
@@ -168,7 +168,7 @@ request_is_peer_ours(const struct request *rq)
     struct ucred peer;
     socklen_t peer_n = sizeof(peer);
 
-    if (getsockopt(socket_of(rq), SOL_SOCKET, SO_PEERCRED, &peer, &peer_n) < 0)
+    if (getsockopt(request_socket(rq), SOL_SOCKET, SO_PEERCRED, &peer, &peer_n) < 0)
         return false;
     return peer.uid == 0 || peer.uid == geteuid();
 }
@@ -462,7 +462,6 @@ request_on_target(void *listener, const char *target, struct MHD_Connection *con
     rq->listener = listener;
     rq->server = rq->listener->server;
     rq->connection = connection;
-    rq->body_fd = -1;
     rq->raw_target = str_dup(target);
     rq->path = BUF_INIT(4 * TARGET_MAX_BYTES);
     rq->body = BUF_INIT(REQUEST_BODY_MAX);
@@ -523,11 +522,11 @@ request_on_completed(void *listener, struct MHD_Connection *connection, void **c
         return;
     bytes = rq->sent_bytes + (why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? rq->queued_bytes : 0);
     atomic_fetch_add_explicit(&rq->server->counters.bytes, bytes, memory_order_relaxed);
+    sending_end(&rq->sending);
     ready_sent(rq->kept);
     multipart_free(rq->multipart);
     mh_view_close(rq->view);
     action_job_free(rq->job);
-    fd_close(rq->body_fd);
     list_done(&rq->joined, mem_free);
     buf_done(&rq->body);
     buf_done(&rq->path);

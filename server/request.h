@@ -8,6 +8,7 @@
 #include "httpd.h"
 #include "list.h"
 #include "route.h"
+#include "sending.h"
 #include "target.h"
 
 #include <modelhost/view.h>
@@ -66,7 +67,7 @@ struct request {
     struct request_hints hints; /* set with the head */
     struct ready *kept;         /* counted: the answer that is being sent, if it is a kept one */
 
-    /* Of mirror paths, and `first` of the app's files: */
+    /* Of mirror paths: */
     struct mh_view *view; /* owned; NULL until it is opened */
     struct mh_waiter waiter;
     bool has_reopened;   /* the file was changed from outside; there is no third try */
@@ -78,9 +79,9 @@ struct request {
 
     /* Of the reply: */
     ssize_t (*read)(struct request *rq, uint64_t offset, char *buffer, size_t size);
-    int body_fd;           /* what the reader of a file reads; owned; -1: none */
-    uint64_t sent_bytes;   /* what the reader has handed out */
-    uint64_t queued_bytes; /* of a body that the library sends by itself */
+    uint64_t sent_bytes;    /* what the reader has handed out */
+    uint64_t queued_bytes;  /* of a body that the library sends by itself */
+    struct sending sending; /* of one that leaves by a descriptor */
 };
 
 /* A header field's value, several lines of it joined by ", "; NULL where there is none. Valid as
@@ -90,6 +91,9 @@ const char *request_field(struct request *rq, const char *name);
 /* After MH_BUSY: pause until the view has news. Returns whether the connection is paused now; if
  * not, ask the view again. */
 MUST_USE bool request_wait(struct request *rq);
+
+/* The connection's socket; -1: none. Borrowed. */
+int request_socket(const struct request *rq);
 
 /* Has the client gone? The HTTP library does not see it while it waits (design §4). */
 bool request_is_hung_up(const struct request *rq);

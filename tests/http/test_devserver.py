@@ -192,6 +192,32 @@ def test_a_file_that_shrinks_costs_its_client_the_answer(modelhost, root, large)
     assert server.get("/large.bin").body == large.read_bytes()
 
 
+def test_a_file_that_shrinks_costs_every_client_the_answer(modelhost, root, large):
+    """Those whose answer is a kept one, and those that ask for a part, too."""
+    server = modelhost.start(root)
+    fields = [{}, {}, {}, {}, {"Range": "bytes=0-33000000"}, {"Range": "bytes=1-33000000"}]
+    clients = [server.connect(receive_buffer=4096) for _ in fields]
+    heads = [c.request("/large.bin", headers=f).read_head() for c, f in zip(clients, fields)]
+    os.truncate(large, 1 << 10)
+    for client, head in zip(clients, heads):
+        client.read_body(head)
+        assert head.status in (200, 206) and not head.is_complete
+        client.close()
+    assert server.get("/large.bin").body == large.read_bytes()
+
+
+def test_a_mirrors_file_that_shrinks_costs_its_client_the_answer(server, origin):
+    """By hand, in the cache's folder."""
+    origin.add(MODEL, Seeded("large", 32 << 20))
+    assert server.get(MODEL).is_complete
+    server.wait_idle()
+    with server.connect(receive_buffer=4096) as client:
+        head = client.request(MODEL).read_head()
+        os.truncate(server.object_file(MODEL), 1 << 10)
+        client.read_body(head)
+    assert head.status == 200 and not head.is_complete
+
+
 def test_a_file_that_shrinks_under_several_ranges(modelhost, root, large):
     server = modelhost.start(root)
     with server.connect(receive_buffer=4096) as client:

@@ -140,17 +140,22 @@ def test_kept_app_files_carry_what_their_owner_adds(modelhost, tmp_path):
     assert all(fields(reply) == fields(whole) for reply in replies + heads)
 
 
-def test_large_app_files_are_never_kept(modelhost, tmp_path):
-    root = tmp_path / "app"
-    root.mkdir()
-    content = Seeded("large", 300_000).all()
-    (root / "large.bin").write_bytes(content)
-    server = modelhost.start(root, settings={"server.threads": 1})
+def test_a_kept_file_of_the_app_is_never_half_of_another(modelhost, tmp_path):
+    """It is overwritten where it lies, and the descriptor that is kept is of that same file."""
+    path = tmp_path / "app" / "large.bin"
+    path.parent.mkdir()
+    contents = [Seeded(f"large {n}", 300_000 + 1000 * n).all() for n in range(8)]
+    path.write_bytes(contents[0])
+    server = modelhost.start(path.parent, settings={"server.threads": 1})
+    tags = {}
     with server.connect() as connection:
-        for _ in range(50):
-            reply = connection.request("/large.bin").read_reply()
-            assert reply.is_complete and reply.body == content
-    assert kept(server) == 0
+        for content in contents:
+            path.write_bytes(content)
+            for _ in range(20):
+                reply = connection.request("/large.bin").read_reply()
+                assert reply.is_complete and reply.body == content
+                assert tags.setdefault(reply.header("ETag"), content) == content
+    assert kept(server) > 0 and len(tags) == len(contents)
 
 
 def test_descriptors_are_given_back_when_nobody_asks(server, cached):
