@@ -276,7 +276,7 @@ add_running(const struct settings *settings, struct addresses *addresses)
 static void
 add_configured(const struct settings *settings, struct addresses *addresses)
 {
-    const char *scheme = settings->tls.certificate != NULL ? "https" : "http";
+    const char *scheme = settings_want_tls(&settings->tls) ? "https" : "http";
 
     for (size_t i = 0; i < settings->server.listen.count; i++) {
         struct listen_address address;

@@ -29,7 +29,7 @@ static const struct command commands[] = {
             "Serves models to browsers. A model that is not in the cache is fetched from its\n"
             "upstream on the first request, with all its files, and checked; afterwards it is\n"
             "served from disk. DIR holds the app's own files, served at /. INT and TERM stop\n"
-            "the server.\n",
+            "the server; HUP reads the configuration and the certificate again.\n",
         .examples = "  modelhost\n"
                     "  modelhost serve ./site -p 9000\n"
                     "  modelhost serve --mirror mine=https://models.example/ -l unix:/run/mh.sock\n"

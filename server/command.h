@@ -23,6 +23,7 @@ struct invocation {
     bool wants_help;
     bool wants_version;
     bool wants_json;
+    bool wants_open;                         /* serve --open */
     bool wants_repair;                       /* verify --repair */
     bool wants_check;                        /* config --check */
     bool wants_print;                        /* config --print */

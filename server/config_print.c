@@ -196,6 +196,8 @@ example_key(const struct setting_key *key, struct buf *out)
     buf_add_str(&prose, key->prose);
     if (key->default_prose != NULL)
         buf_printf(&prose, " Default: %s.", key->default_prose);
+    if (key->is_reloadable)
+        buf_add_str(&prose, " SIGHUP applies a change.");
     buf_add_char(out, '\n');
     add_comment(out, buf_text(&prose));
     buf_printf(out, ";%s =%s%s\n", key->name, value[0] != '\0' ? " " : "", value);

@@ -120,6 +120,14 @@ check_tls(struct config *config)
     const struct config_value *key = config_find(config, settings_key_find("tls", "key"), NULL);
     const struct settings_tls *tls = &config->settings.tls;
 
+    const struct config_value *own =
+        config_find(config, settings_key_find("tls", "self_signed"), NULL);
+
+    if (tls->is_self_signed && own != NULL && (tls->certificate != NULL || tls->key != NULL))
+        config_complain(config, own->origin,
+                        "[tls] self_signed is on, and a certificate is given too (%s); choose one "
+                        "of them",
+                        tls->certificate != NULL ? certificate->origin : key->origin);
     /* One that is bad is given, too; that has been said. */
     if (tls->certificate != NULL && key == NULL && certificate != NULL)
         config_complain(config, certificate->origin,

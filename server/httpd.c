@@ -17,6 +17,7 @@
 
 #include "api.h"
 #include "buf.h"
+#include "certificate.h"
 #include "clocks.h"
 #include "control.h"
 #include "fault.h"
@@ -67,7 +68,7 @@ add_listener(struct server *server, struct listen_socket *socket, bool is_contro
     listener->server = server;
     listener->socket = *socket;
     listener->is_control = is_control;
-    listener->is_tls = server->tls.key != NULL && socket->address.kind != LISTEN_UNIX;
+    listener->is_tls = server->tls != NULL && socket->address.kind != LISTEN_UNIX;
     listener->is_loopback = is_control || listen_address_is_loopback(&socket->address);
     server->listeners[server->listener_count++] = listener;
     return MH_OK;
@@ -136,11 +137,11 @@ open_root(struct server *server, struct mh_fault *fault)
 static enum mh_code
 load_tls(struct server *server, struct mh_fault *fault)
 {
-    const struct settings_tls *tls = &server->settings->tls;
+    enum mh_code code = certificate_load(server->settings, server->host, &server->tls, fault);
 
-    if (tls->certificate == NULL || tls->key == NULL)
-        return MH_OK;
-    return tls_load(tls->certificate, tls->key, &server->tls, fault);
+    if (code == MH_OK)
+        tls_present(server->tls, NULL);
+    return code;
 }
 
 static bool
@@ -290,9 +291,7 @@ fill_options(const struct server *server, const struct listener *listener,
             (struct MHD_OptionItem){MHD_OPTION_PER_IP_CONNECTION_LIMIT,
                                     (intptr_t) settings->max_connections_per_address, NULL};
     if (listener->is_tls) {
-        options[n++] =
-            (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, server->tls.certificate};
-        options[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, server->tls.key};
+        options[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0, tls_callback()};
         options[n++] =
             (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *) tls_priorities};
     }
@@ -407,7 +406,8 @@ server_free(struct server *server)
         free_listener(server->listeners[i]);
     mem_free(server->listeners);
     mem_free(server->token);
-    tls_done(&server->tls);
+    tls_present(NULL, NULL);
+    tls_identity_free(server->tls);
     fd_close(server->root_fd);
     (void) pthread_cond_destroy(&server->paused_none);
     (void) pthread_mutex_destroy(&server->paused_lock);

@@ -38,11 +38,11 @@ struct server_counters {
 
 /* What all requests share. Written before the daemons start, but for what is atomic or guarded. */
 struct server {
-    const struct settings *settings; /* borrowed */
-    struct mh_host *host;            /* borrowed */
-    int root_fd;                     /* the app's directory; -1: there is none */
-    struct tls tls;                  /* of every TCP listener; empty: in the clear */
-    char *token;                     /* for actions from beyond loopback; NULL: nobody needs one */
+    const struct settings *_Atomic settings; /* borrowed; a reload puts others in their place */
+    struct mh_host *host;                    /* borrowed */
+    int root_fd;                             /* the app's directory; -1: there is none */
+    struct tls_identity *tls;                /* of every TCP listener; NULL: in the clear; owned */
+    char *token; /* for actions from beyond loopback; NULL: nobody needs one */
     uint64_t started_mono_ms;
     struct listener **listeners; /* a daemon keeps a pointer to its own */
     size_t listener_count;

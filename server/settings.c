@@ -23,6 +23,12 @@ release_section(const char *section, void *values)
     }
 }
 
+bool
+settings_want_tls(const struct settings_tls *tls)
+{
+    return tls->is_self_signed || (tls->certificate != NULL && tls->key != NULL);
+}
+
 void
 settings_done(struct settings *settings)
 {

@@ -59,11 +59,15 @@ struct settings_cors {
     struct strings allow_origin; /* "*" alone, or origins "https://app.example" */
 };
 
-/* [tls]: both or neither */
+/* [tls]: both files or neither, or one of our own */
 struct settings_tls {
     char *certificate; /* a PEM file, or NULL */
     char *key;
+    bool is_self_signed; /* the server makes and keeps its certificate */
 };
+
+/* Do the TCP listeners speak TLS? */
+bool settings_want_tls(const struct settings_tls *tls);
 
 /* [cache] */
 struct settings_cache {

@@ -27,7 +27,8 @@
 static const struct setting_section sections[] = {
     {"server", "The HTTP server."},
     {"cors", "Which pages on other origins may read what is served."},
-    {"tls", "HTTPS on every TCP listener, in place of HTTP. Needs both keys."},
+    {"tls", "HTTPS on every TCP listener, in place of HTTP. Needs a certificate with its key, or "
+            "`self_signed`."},
     {"cache", "The directory that holds the models."},
     {"upstream", "How transfers are made. These are the defaults of every mirror; a [mirror] may "
                  "have any of these keys itself."},
@@ -62,7 +63,6 @@ static const struct setting_key keys[] = {
      .offset = SERVER(root),
      .default_text = "",
      .default_prose = "nothing is served at / but a page that points to /-/",
-     .is_reloadable = true,
      .prose = "A directory with the app's own files, served at /. A relative path starts at the "
               "directory in which modelhost is started."},
     {.section = "server",
@@ -142,7 +142,6 @@ static const struct setting_key keys[] = {
      .offset = SERVER(api_token),
      .default_text = "",
      .default_prose = "made once, in the cache directory's file `token`",
-     .is_reloadable = true,
      .prose = "The bearer token that actions of /-/api/ want on a listener beyond loopback."},
     {.section = "server",
      .name = "listing",
@@ -197,15 +196,25 @@ static const struct setting_key keys[] = {
      .offset = TLS(certificate),
      .default_text = "",
      .default_prose = "none: HTTP in the clear",
+     .is_reloadable = true,
      .prose = "A PEM file with the server's certificate, and after it those between it and its "
-              "authority."},
+              "authority. Connections that are open go on with the old one."},
     {.section = "tls",
      .name = "key",
      .type = SETTING_FILE,
      .offset = TLS(key),
      .default_text = "",
      .default_prose = "none",
+     .is_reloadable = true,
      .prose = "A PEM file with the certificate's key, without a password."},
+    {.section = "tls",
+     .name = "self_signed",
+     .type = SETTING_BOOL,
+     .offset = TLS(is_self_signed),
+     .default_text = "off",
+     .prose = "on: the server makes a certificate of its own, for localhost, this machine's names "
+              "and its addresses, and keeps it with its key in the cache directory. Browsers warn "
+              "once: compare the fingerprint that is printed at every start."},
 
     {.section = "cache",
      .name = "directory",
@@ -223,7 +232,6 @@ static const struct setting_key keys[] = {
      .offset = CACHE(max_bytes),
      .default_text = "20GiB",
      .max = UINT64_MAX,
-     .is_reloadable = true,
      .prose = "How much the cache may hold. 0: no limit. Models that were not used for longest go "
               "first, "
               "with all that share files with them; pinned ones and those in use stay."},
@@ -233,7 +241,6 @@ static const struct setting_key keys[] = {
      .offset = CACHE(min_free_bytes),
      .default_text = "1GiB",
      .max = UINT64_MAX,
-     .is_reloadable = true,
      .prose = "How much of the file system stays free: models go as for max_size. 0: no limit."},
     {.section = "cache",
      .name = "settle",
@@ -241,7 +248,6 @@ static const struct setting_key keys[] = {
      .offset = CACHE(settle_ms),
      .default_text = "10s",
      .max = HOUR,
-     .is_reloadable = true,
      .prose =
          "A model that changed upstream is switched as a whole, when none of its files has been "
          "asked for during this time."},
@@ -251,7 +257,6 @@ static const struct setting_key keys[] = {
      .offset = CACHE(settle_max_ms),
      .default_text = "5m",
      .max = DAY,
-     .is_reloadable = true,
      .prose = "Without such quiet for this long, requests for its manifest are held back until the "
               "switch is done."},
     {.section = "cache",
@@ -261,14 +266,12 @@ static const struct setting_key keys[] = {
      .default_text = "64MiB",
      .min = 1 * KIB,
      .max = 1 * GIB,
-     .is_reloadable = true,
      .prose = "The largest .json file that is accepted from an upstream."},
     {.section = "cache",
      .name = "offline",
      .type = SETTING_BOOL,
      .offset = CACHE(is_offline),
      .default_text = "off",
-     .is_reloadable = true,
      .prose =
          "on: no upstream is ever contacted. What is cached is served, anything else is an error "
          "at once."},
@@ -280,7 +283,6 @@ static const struct setting_key keys[] = {
      .default_text = "10s",
      .min = 1,
      .max = HOUR,
-     .is_reloadable = true,
      .prose = "How long to wait for a connection."},
     {.section = "upstream",
      .name = "first_byte_timeout",
@@ -289,7 +291,6 @@ static const struct setting_key keys[] = {
      .default_text = "60s",
      .min = 1,
      .max = DAY,
-     .is_reloadable = true,
      .prose = "How long to wait for the first byte of an answer."},
     {.section = "upstream",
      .name = "stall_timeout",
@@ -298,7 +299,6 @@ static const struct setting_key keys[] = {
      .default_text = "30s",
      .min = 1,
      .max = DAY,
-     .is_reloadable = true,
      .prose = "A transfer without a byte for this long is given up."},
     {.section = "upstream",
      .name = "retries",
@@ -306,7 +306,6 @@ static const struct setting_key keys[] = {
      .offset = TRANSFER(retries),
      .default_text = "3",
      .max = 100,
-     .is_reloadable = true,
      .prose = "Further attempts after a failure that may pass, such as a broken connection."},
     {.section = "upstream",
      .name = "negative_ttl",
@@ -314,7 +313,6 @@ static const struct setting_key keys[] = {
      .offset = TRANSFER(negative_ttl_ms),
      .default_text = "1m",
      .max = 365 * DAY,
-     .is_reloadable = true,
      .prose = "How long it is remembered that the upstream has no such file (404 or 410)."},
     {.section = "upstream",
      .name = "ca_file",
@@ -322,7 +320,6 @@ static const struct setting_key keys[] = {
      .offset = TRANSFER(ca_file),
      .default_text = "",
      .default_prose = "the system's",
-     .is_reloadable = true,
      .prose =
          "A PEM file with the certificate authorities that an upstream's certificate is checked "
          "against."},
@@ -332,7 +329,6 @@ static const struct setting_key keys[] = {
      .offset = TRANSFER(proxy),
      .default_text = "",
      .default_prose = "what $https_proxy, $http_proxy and $no_proxy say",
-     .is_reloadable = true,
      .prose = "A proxy for all transfers, such as http://proxy.example:3128."},
 
     {.section = "mirror",
@@ -341,7 +337,6 @@ static const struct setting_key keys[] = {
      .offset = MIRROR(path),
      .default_text = "",
      .default_prose = "the mirror's name between slashes",
-     .is_reloadable = true,
      .prose = "The local path under which the upstream is served. The longest path that fits a "
               "request wins."},
     {.section = "mirror",
@@ -350,14 +345,12 @@ static const struct setting_key keys[] = {
      .offset = MIRROR(upstream),
      .default_text = "",
      .is_needed = true,
-     .is_reloadable = true,
      .prose = "The base URL whose files are mirrored."},
     {.section = "mirror",
      .name = "fallback",
      .type = SETTING_BASE_URLS,
      .offset = MIRROR(fallback),
      .default_text = "",
-     .is_reloadable = true,
      .prose = "More base URLs, separated by blanks, tried in order when the first is down."},
     {.section = "mirror",
      .name = "revalidate",
@@ -365,7 +358,6 @@ static const struct setting_key keys[] = {
      .offset = MIRROR(revalidate_s),
      .default_text = "1d",
      .max = 3650 * DAY,
-     .is_reloadable = true,
      .prose = "How old a cached file may grow before the upstream is asked whether it changed: an "
               "age, always, or never."},
     {.section = "mirror",
@@ -374,7 +366,6 @@ static const struct setting_key keys[] = {
      .offset = MIRROR(header),
      .default_text = "",
      .may_repeat = true,
-     .is_reloadable = true,
      .prose = "A header sent to the upstream, and to nobody else, such as \"Authorization: Bearer "
               "${HF_TOKEN}\". ${NAME} stands for an environment variable, which must be set. May "
               "repeat."},
@@ -390,7 +381,6 @@ static const struct setting_key keys[] = {
      .type = SETTING_WORDS,
      .offset = MIRROR(query_ignore),
      .default_text = "",
-     .is_reloadable = true,
      .prose = "Query parameters, separated by blanks, that do not tell one file from another. They "
               "are still sent to the upstream."},
     {.section = "mirror",
@@ -398,7 +388,6 @@ static const struct setting_key keys[] = {
      .type = SETTING_BOOL,
      .offset = MIRROR(allow_private),
      .default_text = "off",
-     .is_reloadable = true,
      .prose =
          "on: the upstream, or a redirect of it, may be a private address. A literal address or "
          "localhost in `upstream` is its own permission, for that address and port."},
@@ -407,7 +396,6 @@ static const struct setting_key keys[] = {
      .type = SETTING_BOOL,
      .offset = MIRROR(is_enabled),
      .default_text = "on",
-     .is_reloadable = true,
      .prose = "off: the mirror does not exist; the way to be rid of a built-in one."},
 };
 

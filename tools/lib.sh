@@ -24,6 +24,7 @@ BUILD_NEEDS=(
     libcurl4-openssl-dev:libcurl.pc
     libcjson-dev:libcjson.pc
     libgnutls28-dev:gnutls.pc
+    libqrencode-dev:libqrencode.pc
     uthash-dev:/usr/include/uthash.h
     ca-certificates:/etc/ssl/certs/ca-certificates.crt
 )
@@ -32,6 +33,7 @@ TEST_NEEDS=(
     python3-pytest:py=pytest
     python3-h2:py=h2
     openssl:openssl
+    qrencode:qrencode
     chromium:/usr/bin/chromium
 )
 LINT_NEEDS=(

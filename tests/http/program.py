@@ -99,7 +99,7 @@ class Lines:
 class Server:
     """One running `modelhost serve`."""
 
-    def __init__(self, program, arguments, home, cache, patience=1.0, prefix=()):
+    def __init__(self, program, arguments, home, cache, patience=1.0, prefix=(), env=()):
         self.cache = cache
         self.patience = patience  # factor on every deadline: sanitizers are slow
         self.port = 0
@@ -107,7 +107,7 @@ class Server:
         self._is_over = False
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind("\0" + f"modelhost-test-{os.getpid()}-{id(self)}-{time.monotonic_ns()}")
-        env = {**clean_environment(home), "NOTIFY_SOCKET": "@" + self._notify.getsockname()[1:].decode()}
+        env = {**clean_environment(home), "NOTIFY_SOCKET": "@" + self._notify.getsockname()[1:].decode(), **dict(env)}
         self.arguments = [*prefix, str(program), "serve", "--cache-dir", str(cache), *arguments]
         self.process = subprocess.Popen(
             self.arguments, env=env, cwd=home, stdin=subprocess.DEVNULL,
@@ -132,6 +132,19 @@ class Server:
         self._notify.settimeout(timeout * self.patience)
         told = self._notify.recv(4096).decode()
         assert "READY=1" in told.split("\n"), f"the service manager was told {told!r}"
+        return self
+
+    def wait_told(self, word, timeout=20.0):
+        """Until the service manager is told something more."""
+        self._notify.settimeout(timeout * self.patience)
+        told = self._notify.recv(4096).decode()
+        assert word in told.split("\n"), f"the service manager was told {told!r}"
+
+    def reload(self):
+        """SIGHUP, until it has been done."""
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_told("RELOADING=1")
+        self.wait_told("READY=1")
         return self
 
     # --- talking to it ---
@@ -289,12 +302,13 @@ class Modelhost:
         """The --set that points a mirror at the origin."""
         return ["--set", f"mirror {name}.upstream={origin.url}{path or name + '/'}"]
 
-    def start(self, *arguments, origin=None, settings=None, cache=None, wait=True, listen=True, prefix=()):
+    def start(self, *arguments, origin=None, settings=None, cache=None, wait=True, listen=True, prefix=(), env=()):
         """Start `serve` with its port free, its own cache, no retries unless asked for.
 
         origin    serve its tree under /tfjs-models/
         settings  {"section.key": value} for --set
-        prefix    words before the program's name: a command that becomes it (disk.py has some)"""
+        prefix    words before the program's name: a command that becomes it (disk.py has some)
+        env       more variables"""
         arguments = [str(argument) for argument in arguments]
         if listen:
             arguments = ["-l", "127.0.0.1:0", *arguments]
@@ -302,7 +316,7 @@ class Modelhost:
             arguments += ["--set", f"{key}={value}"]
         if origin:
             arguments += self.mirror(origin)
-        server = Server(self.program, arguments, self.home, cache or self.cache, self.patience, prefix)
+        server = Server(self.program, arguments, self.home, cache or self.cache, self.patience, prefix, env)
         self._servers.append(server)
         return server.wait_ready() if wait else server
 
