@@ -2,9 +2,9 @@
 /* The clocks, each under a name that says which.
  *
  * Deadlines are kept on the monotonic clock: the wall clock jumps when a laptop's time is set. The
- * coarse clock is a few nanoseconds to read and a few milliseconds behind, which is near enough for
- * what is told in seconds. The wall clock is for what is written down and sent: dates, and ages
- * that must survive a restart.
+ * coarse clocks are a few nanoseconds to read and a few milliseconds behind, which is near enough
+ * for what is told in seconds. The wall clock is for what is written down and sent: dates, and ages
+ * that must survive a restart; it is the one that the kernel stamps files with.
  *
  * Any thread. None of these clocks can fail on a Linux that this program starts on. */
 #include "clocks.h"
@@ -37,6 +37,6 @@ clock_wall_s(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
     return now.tv_sec;
 }

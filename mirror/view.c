@@ -494,7 +494,7 @@ void
 mh_view_touch(const struct mh_view *view)
 {
     atomic_store_explicit(&view->object->used_at, clock_wall_s(), memory_order_relaxed);
-    atomic_store_explicit(&view->object->asked_ms, clock_mono_ms(), memory_order_relaxed);
+    atomic_store_explicit(&view->object->asked_ms, clock_coarse_ms(), memory_order_relaxed);
 }
 
 bool

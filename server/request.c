@@ -27,6 +27,7 @@
 #include <ctype.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
@@ -450,19 +451,73 @@ finish(struct request *rq)
     return rq->route->answer(rq);
 }
 
+/* --- memory --- */
+
+/* The last request that a thread was done with is its next one: a connection that is kept alive
+ * asks the allocator for nothing. */
+static pthread_key_t spare_key;
+static pthread_once_t spare_once = PTHREAD_ONCE_INIT;
+static bool has_spare_key;
+static _Thread_local struct request *spare;
+
+static void
+free_spare(void *arg)
+{
+    mem_free(arg);
+    spare = NULL;
+}
+
+static void
+make_spare_key(void)
+{
+    has_spare_key = pthread_key_create(&spare_key, free_spare) == 0;
+}
+
+static struct request *
+new_request(void)
+{
+    struct request *rq = ptr_take(&spare);
+
+    if (rq == NULL)
+        return mem_new(struct request);
+    memset(rq, 0, offsetof(struct request, target_room));
+    (void) pthread_setspecific(spare_key, NULL);
+    return rq;
+}
+
+static void
+free_request(struct request *rq)
+{
+    pthread_once(&spare_once, make_spare_key);
+    /* Without a key nobody would free it at the thread's end. */
+    if (spare != NULL || !has_spare_key || pthread_setspecific(spare_key, rq) != 0)
+        mem_free(rq);
+    else
+        spare = rq;
+}
+
+/* NULL without memory. */
+static char *
+keep_target(struct request *rq, const char *target)
+{
+    const size_t n = strlen(target) + 1;
+
+    return n <= sizeof(rq->target_room) ? memcpy(rq->target_room, target, n) : str_dup(target);
+}
+
 /* --- the library's callbacks --- */
 
 void *
 request_on_target(void *listener, const char *target, struct MHD_Connection *connection)
 {
-    struct request *rq = mem_new(struct request);
+    struct request *rq = new_request();
 
     if (rq == NULL)
         return NULL;
     rq->listener = listener;
     rq->server = rq->listener->server;
     rq->connection = connection;
-    rq->raw_target = str_dup(target);
+    rq->raw_target = keep_target(rq, target);
     rq->path = BUF_INIT(4 * TARGET_MAX_BYTES);
     rq->body = BUF_INIT(REQUEST_BODY_MAX);
     rq->joined = LIST_INIT(JOINED_MAX);
@@ -530,8 +585,9 @@ request_on_completed(void *listener, struct MHD_Connection *connection, void **c
     list_done(&rq->joined, mem_free);
     buf_done(&rq->body);
     buf_done(&rq->path);
-    mem_free(rq->raw_target);
-    mem_free(rq);
+    if (rq->raw_target != rq->target_room)
+        mem_free(rq->raw_target);
+    free_request(rq);
     *context = NULL;
 }
 

@@ -21,7 +21,9 @@
 struct MHD_Connection;
 struct action_job;
 
-#define REQUEST_BODY_MAX ((size_t) 1 << 20)
+/* Bytes of a target that need no memory of its own. */
+#define REQUEST_TARGET_ROOM 256
+#define REQUEST_BODY_MAX    ((size_t) 1 << 20)
 
 /* Where a request stands. Only request.c moves it. */
 enum request_stage {
@@ -51,7 +53,7 @@ struct request {
     struct MHD_Connection *connection; /* borrowed */
     enum request_stage stage;
 
-    char *raw_target; /* owned */
+    char *raw_target; /* as it was sent; `target_room` where it fits, else owned */
     enum target_verdict target_verdict;
     struct target target; /* where the verdict is OK */
     struct buf path;      /* decoded, from the moment it is routed */
@@ -82,6 +84,8 @@ struct request {
     uint64_t sent_bytes;    /* what the reader has handed out */
     uint64_t queued_bytes;  /* of a body that the library sends by itself */
     struct sending sending; /* of one that leaves by a descriptor */
+
+    char target_room[REQUEST_TARGET_ROOM]; /* last: it is not cleared for the next request */
 };
 
 /* A header field's value, several lines of it joined by ", "; NULL where there is none. Valid as
