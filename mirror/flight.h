@@ -148,12 +148,28 @@ void flight_conclude(struct flight *flight, struct version *version);
 /* Queue the work item if it is not queued. flight->lock held. */
 void flight_queue_work_locked(struct flight *flight);
 
-/* flight_fetch.c: the fetch thread's side */
+/* flight_fetch.c: the fetch thread's side, attempt by attempt */
+struct flight *flight_of_job(struct fetch_job *job);
 extern const struct fetch_events flight_fetch_events;
 /* Ask the upstream. flight->lock not held. */
 void flight_ask(struct flight *flight);
 /* Ask for the rest, with no job under way. The flight's work thread; flight->lock not held. */
 void flight_ask_again(struct flight *flight);
+
+/* flight_head.c, flight_body.c: what comes. Fetch thread, no locks held. */
+MUST_USE enum mh_code flight_on_head(struct fetch_job *job, const struct fetch_head *head,
+                                     struct mh_fault *f);
+MUST_USE enum mh_code flight_on_body(struct fetch_job *job, const void *bytes, size_t n,
+                                     struct mh_fault *f);
+/* The transfer has ended well: is all there? */
+MUST_USE enum mh_code flight_check_received(struct flight *flight, struct mh_fault *f);
+/* Begin a new epoch at `keep`: what lies beyond is not the object's. */
+MUST_USE enum mh_code flight_cut_at(struct flight *flight, uint64_t keep, struct mh_fault *f);
+/* Look at the first bytes of the partial file. */
+MUST_USE enum mh_code flight_sniff(struct flight *flight, struct mh_fault *f);
+/* May it be so long? */
+MUST_USE enum mh_code flight_check_ceiling(const struct flight *flight, uint64_t bytes,
+                                           struct mh_fault *f);
 
 /* flight_settle.c: the work threads' side, before the request */
 void flight_settle(struct work_item *item);  /* the first piece of work */
