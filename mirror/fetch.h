@@ -10,6 +10,7 @@
 
 #include "address.h"
 #include "attrs.h"
+#include "coding.h"
 #include "url.h"
 
 #include <modelhost/code.h>
@@ -38,8 +39,8 @@ struct fetch_policy {
 /* The head of a final answer (not a redirect, not 1xx). Valid during on_head only. */
 struct fetch_head {
     long status;
-    uint64_t length;         /* Content-Length of what comes decoded, or FETCH_LENGTH_UNKNOWN */
-    bool is_encoded;         /* it had a Content-Encoding, which is taken off: length is unknown */
+    uint64_t length;         /* Content-Length: of the bytes as they come; FETCH_LENGTH_UNKNOWN */
+    enum coding coding;      /* what they are wrapped in; nothing is taken off */
     bool has_range;          /* a well-formed Content-Range of bytes */
     uint64_t range_start;    /* then: first byte, */
     uint64_t range_complete; /* and complete length, or FETCH_LENGTH_UNKNOWN */
@@ -74,6 +75,7 @@ struct fetch_job {
     const struct url_parts *own; /* the upstream's origin */
     uint64_t offset;             /* > 0: ask for a range from here to the end */
     const char *if_range;        /* with offset: validator, or NULL */
+    bool wants_gzip;             /* Accept-Encoding: gzip; else identity */
     const char *if_none_match;   /* or NULL */
     const char *if_modified_since;
 

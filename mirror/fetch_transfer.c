@@ -90,12 +90,15 @@ static enum mh_code
 hand_over_head(struct fetch_transfer *t, long status)
 {
     struct fetch_head head = {.status = status, .length = FETCH_LENGTH_UNKNOWN, .transfer = t};
-    const char *encoding = fetch_header(&head, "Content-Encoding");
+    char codings[256];
     curl_off_t length = -1;
 
-    head.is_encoded = encoding && *encoding && strcasecmp(encoding, "identity") != 0;
+    if (fetch_header(&head, "Content-Encoding")) /* a list beyond all measure is not one of ours */
+        head.coding = fetch_header_joined(&head, "Content-Encoding", codings, sizeof(codings))
+                          ? coding_of(codings)
+                          : CODING_OTHER;
     (void) curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    if (length >= 0 && !head.is_encoded)
+    if (length >= 0)
         head.length = (uint64_t) length;
     read_content_range(&head);
     t->has_head = true;
@@ -241,7 +244,8 @@ make_headers(struct fetch_transfer *t, bool is_own)
 
     curl_slist_free_all(t->headers);
     t->headers = NULL;
-    if (!add_header(t, "Accept: */*"))
+    if (!add_header(t, "Accept: */*") ||
+        !add_header(t, job->wants_gzip ? "Accept-Encoding: gzip" : "Accept-Encoding: identity"))
         return false;
     if (job->offset > 0) {
         (void) snprintf(range, sizeof(range), "Range: bytes=%llu-",
@@ -289,9 +293,8 @@ set_options(struct fetch_transfer *t, bool is_own)
         (void) curl_easy_setopt(easy, CURLOPT_CAINFO, policy->ca_file);
     if (is_own)
         (void) curl_easy_setopt(easy, CURLOPT_NETRC, (long) CURL_NETRC_OPTIONAL);
-    /* Asked for as it is. What comes encoded all the same is decoded by libcurl, which does so when
-     * this option is set. */
-    (void) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "identity");
+    /* Hashes are of the bytes as they come: whoever takes them decodes them. */
+    (void) curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     (void) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
     (void) curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->error);
     (void) curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
@@ -424,8 +427,6 @@ code_of_curl(CURLcode result)
         return MH_TIMEOUT;
     case CURLE_OUT_OF_MEMORY:
         return MH_NOMEM;
-    case CURLE_BAD_CONTENT_ENCODING:
-        return MH_CORRUPT;
     default:
         return MH_UPSTREAM;
     }

@@ -44,7 +44,7 @@ struct flight_head {
     char *content_type;
     char *cache_control;
     struct declared declared;
-    bool is_encoded;
+    bool is_encoded;     /* what comes is gzip of the object: see flight_decode.c */
     int64_t answered_at; /* seconds since the epoch */
 };
 
@@ -66,6 +66,7 @@ struct flight {
     uint64_t news;  /* advances with everything that a view might wait for */
     uint64_t watermark; /* bytes from 0 that are in the partial file */
     uint64_t total;     /* or MH_BYTES_UNKNOWN */
+    bool was_encoded;   /* the partial file holds what it was decoded to */
     bool is_sniffed;    /* the first bytes look like what they should be */
     bool is_received;   /* the transfer has ended well */
     bool is_work_queued;
@@ -100,9 +101,10 @@ struct flight {
     bool starts_over;    /* this attempt ended only to be made again at once */
     long status;         /* of this attempt's answer; 0: none */
     int64_t retry_after_s;
-    bool is_unchanged;  /* 304: what it is based on is current */
-    uint64_t max_bytes; /* by its manifests, or UINT64_MAX */
-    uint64_t poked;     /* watermark at the last piece of work (under lock) */
+    bool is_unchanged;   /* 304: what it is based on is current */
+    uint64_t max_bytes;  /* by its manifests, or UINT64_MAX */
+    uint64_t wire_bytes; /* of an encoded answer, or MH_BYTES_UNKNOWN: total is not known then */
+    uint64_t poked;      /* watermark at the last piece of work (under lock) */
     char *if_range;
 
     /* The work thread's: */
@@ -178,6 +180,10 @@ void flight_prepare(struct work_item *item); /* the first of a refresh, and of a
 /* flight_check.c: the work threads' side, behind the watermark */
 void flight_check(struct work_item *item); /* all later pieces of work */
 struct flight *flight_of_work(struct work_item *item);
+/* flight_decode.c: all encoded bytes are in. They are decoded, and the flight goes on with a
+ * partial file, watermark and total of the object itself. Returns OK, CORRUPT (broken, too long, or
+ * something else inside), TOO_LARGE, CANCELLED, IO, NO_SPACE or NOMEM. Work thread. */
+MUST_USE enum mh_code flight_decode(struct flight *flight, struct mh_fault *f);
 /* A piece of work has ended, and nothing more is queued: gives its reference back. */
 void flight_end_work(struct flight *flight);
 

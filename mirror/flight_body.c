@@ -92,10 +92,24 @@ flight_sniff(struct flight *flight, struct mh_fault *f)
     return MH_OK;
 }
 
+/* Of what does not compress, gzip makes a little more (RFC 1951 §3.2.4). */
+static uint64_t
+max_encoded(const struct flight *flight)
+{
+    uint64_t max = flight->max_bytes;
+
+    if (flight->wire_bytes != MH_BYTES_UNKNOWN)
+        return flight->wire_bytes;
+    return max < UINT64_MAX / 2 ? max + max / 256 + 4096 : UINT64_MAX;
+}
+
 static enum mh_code
 check_overrun(struct flight *flight, uint64_t end, struct mh_fault *f)
 {
     uint64_t max = flight->total < flight->max_bytes ? flight->total : flight->max_bytes;
+
+    if (flight->head.is_encoded)
+        max = max_encoded(flight);
     enum mh_code code = flight_check_ceiling(flight, end, f);
 
     if (code != MH_OK || end <= max)
@@ -127,7 +141,8 @@ flight_on_body(struct fetch_job *job, const void *bytes_, size_t n, struct mh_fa
     flight->has_progressed = true;
     (void) pthread_mutex_lock(&flight->lock);
     flight->watermark = flight->write_at;
-    bool wants_sniff = !flight->is_sniffed && flight->watermark >= SNIFF_BYTES;
+    bool wants_sniff =
+        !flight->is_sniffed && !flight->head.is_encoded && flight->watermark >= SNIFF_BYTES;
     (void) pthread_mutex_unlock(&flight->lock);
     return wants_sniff ? flight_sniff(flight, f) : MH_OK;
 }
@@ -144,11 +159,13 @@ flight_check_received(struct flight *flight, struct mh_fault *f)
         if (code != MH_OK)
             return code;
     }
-    if (flight->total != MH_BYTES_UNKNOWN && flight->watermark != flight->total) {
+    uint64_t total = flight->head.is_encoded ? flight->wire_bytes : flight->total;
+
+    if (total != MH_BYTES_UNKNOWN && flight->watermark != total) {
         (void) fail(f, MH_UPSTREAM, 0, "'%s' ended too early", flight->object->label);
-        fault_expected(f, "%" PRIu64 " bytes", flight->total);
+        fault_expected(f, "%" PRIu64 " bytes", total);
         fault_found(f, "%" PRIu64 " bytes", flight->watermark);
         return MH_UPSTREAM;
     }
-    return flight->is_sniffed ? MH_OK : flight_sniff(flight, f);
+    return flight->is_sniffed || flight->head.is_encoded ? MH_OK : flight_sniff(flight, f);
 }

@@ -48,6 +48,7 @@ struct progress {
     bool has_failed;
     bool has_note;
     bool wants_room;
+    bool is_encoded;
 };
 
 static struct progress
@@ -62,6 +63,7 @@ look(struct flight *flight)
         .has_failed = flight->state == FLIGHT_FAILED,
         .has_note = flight->has_note,
         .wants_room = flight->wants_room,
+        .is_encoded = flight->head.is_encoded,
     };
 
     flight->has_note = flight->wants_room = false;
@@ -145,8 +147,11 @@ write_note(struct flight *flight)
 
     (void) pthread_mutex_lock(&flight->lock);
     note.url = str_dup(flight->url);
-    note.etag = str_dup(flight->head.etag);
-    note.last_modified = str_dup(flight->head.last_modified);
+    /* Without a validator it is never resumed: a range would be of the decoded bytes. */
+    if (!flight->head.is_encoded && !flight->was_encoded) {
+        note.etag = str_dup(flight->head.etag);
+        note.last_modified = str_dup(flight->head.last_modified);
+    }
     note.total = flight->total;
     (void) pthread_mutex_unlock(&flight->lock);
     const char *boot = store_boot_id(flight->host->store);
@@ -186,7 +191,7 @@ check_digests(struct flight *flight, struct mh_fault *f)
     const uint8_t *found = flight->digest;
 
     hash_end(flight->sha256, flight->digest);
-    if (!declared->is_known || flight->head.is_encoded)
+    if (!declared->is_known)
         return MH_OK;
     if (declared->kind != HASH_SHA256) {
         hash_end(flight->other, other);
@@ -335,10 +340,13 @@ may_rest(struct flight *flight, const struct progress *done)
     return rests;
 }
 
-/* Did an attempt's head declare another digest than the one that is being computed? */
+/* Is what was hashed of another epoch, or did an attempt's head declare another digest than the one
+ * that is being computed? */
 static bool
-lacks_digest(struct flight *flight)
+wants_hashing_anew(struct flight *flight, uint32_t epoch)
 {
+    if (!flight->sha256 || flight->hashed_epoch != epoch)
+        return true;
     (void) pthread_mutex_lock(&flight->lock);
     bool wants = flight->head.declared.is_known && flight->head.declared.kind != HASH_SHA256;
     bool lacks = wants && (!flight->other || flight->other_kind != flight->head.declared.kind);
@@ -376,7 +384,13 @@ check_once(struct flight *flight, struct progress *now)
     }
     if (now->has_note)
         write_note(flight);
-    if (!flight->sha256 || flight->hashed_epoch != now->epoch || lacks_digest(flight))
+    if (now->is_encoded && !now->is_received)
+        return false;
+    if (now->is_encoded) {
+        code = flight_decode(flight, &fault);
+        *now = look(flight);
+    }
+    if (code == MH_OK && wants_hashing_anew(flight, now->epoch))
         code = begin_hashing(flight, now->epoch, &fault);
     if (code == MH_OK)
         code = hash_up_to(flight, now->watermark, &fault);

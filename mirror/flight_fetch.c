@@ -98,6 +98,7 @@ choose_base(struct flight *flight, size_t base)
     flight->job.events = &flight_fetch_events;
     flight->job.policy = &mirror->bases[base].policy;
     flight->job.url = flight->url;
+    flight->job.wants_gzip = false;
     flight->job.own = &mirror->bases[base].parts;
     /* A mirror's headers are its upstream's: they may be credentials. */
     if (flight->based_on) {
@@ -151,7 +152,8 @@ finish_receiving(struct flight *flight)
 {
     (void) pthread_mutex_lock(&flight->lock);
     if (flight->state != FLIGHT_FAILED) {
-        flight->total = flight->watermark;
+        if (!flight->head.is_encoded) /* else the decoded length is told when it is known */
+            flight->total = flight->watermark;
         flight->is_received = true;
         flight_set_state_locked(flight, FLIGHT_CHECKING);
         flight_wake_locked(flight);

@@ -48,10 +48,39 @@ start_over(struct flight *flight, struct mh_fault *f)
                 flight->url);
 }
 
+/* Is it gzip in the bucket, which decodes it for those who do not take gzip? The hash is then of
+ * what is stored (cloud.google.com/storage/docs/transcoding). */
+static bool
+is_stored_as_gzip(const struct fetch_head *head)
+{
+    return coding_of(fetch_header(head, "x-goog-stored-content-encoding")) == CODING_GZIP;
+}
+
+static enum mh_code
+ask_for_gzip(struct flight *flight, struct mh_fault *f)
+{
+    flight->job.wants_gzip = true;
+    flight->wants_whole = true;
+    flight->starts_over = true;
+    return fail(f, MH_UPSTREAM, (int) flight->status, "'%s' is stored as gzip", flight->url);
+}
+
+static enum mh_code
+fail_coding(const struct flight *flight, const struct fetch_head *head, struct mh_fault *f)
+{
+    (void) fail(f, MH_CORRUPT, (int) head->status,
+                "the upstream encoded '%s', unasked, in a way that is not known here",
+                flight->object->label);
+    fault_expected(f, "Content-Encoding: %s", flight->job.wants_gzip ? "gzip" : "identity");
+    fault_found(f, "Content-Encoding: %.60s", fetch_header(head, "Content-Encoding"));
+    return MH_CORRUPT;
+}
+
 static bool
 range_fits(const struct flight *flight, const struct fetch_head *head)
 {
-    return head->has_range && head->range_start == flight->job.offset && !head->is_encoded &&
+    return head->has_range && head->range_start == flight->job.offset &&
+           head->coding == CODING_IDENTITY &&
            (flight->total == MH_BYTES_UNKNOWN || head->range_complete == MH_BYTES_UNKNOWN ||
             head->range_complete == flight->total);
 }
@@ -95,18 +124,19 @@ read_declared(const struct fetch_head *head, struct declared *ret)
 {
     char goog[512];
     bool has_goog = fetch_header_joined(head, "x-goog-hash", goog, sizeof(goog));
+    /* Asked for gzip, and decoded by someone on the way all the same: what is declared is of bytes
+     * that did not come. */
+    bool is_of_others = is_stored_as_gzip(head) && head->coding == CODING_IDENTITY;
     /* A Content-Digest covers a 206's part only. */
     const struct declared_headers headers = {
         .repr_digest = fetch_header(head, "Repr-Digest"),
         .content_digest = head->status == 200 ? fetch_header(head, "Content-Digest") : NULL,
         .x_linked_etag = fetch_header(head, "X-Linked-Etag"),
-        .etag = etag_is_hash(head) ? fetch_header(head, "ETag") : NULL,
-        .x_goog_hash = has_goog ? goog : NULL,
+        .etag = etag_is_hash(head) && !is_of_others ? fetch_header(head, "ETag") : NULL,
+        .x_goog_hash = has_goog && !is_of_others ? goog : NULL,
     };
 
-    *ret = (struct declared){0};
-    if (!head->is_encoded)
-        declared_read(&headers, ret);
+    declared_read(&headers, ret);
 }
 
 static bool
@@ -125,7 +155,7 @@ replace_head(struct flight *flight, const struct fetch_head *head, uint64_t tota
         .generation = dup_header(head, "x-goog-generation"),
         .content_type = dup_header(head, "Content-Type"),
         .cache_control = dup_header(head, "Cache-Control"),
-        .is_encoded = head->is_encoded,
+        .is_encoded = head->coding == CODING_GZIP && head->status != 304,
         .answered_at = clock_wall_s(),
     };
     bool differs = false;
@@ -135,7 +165,8 @@ replace_head(struct flight *flight, const struct fetch_head *head, uint64_t tota
     struct flight_head old = flight->head;
 
     if (flight->state == FLIGHT_ARRIVING)
-        differs = total != flight->total || !same_text(old.etag, next.etag) ||
+        differs = total != flight->total || old.is_encoded != next.is_encoded ||
+                  !same_text(old.etag, next.etag) ||
                   !same_text(old.last_modified, next.last_modified);
     flight->head = next;
     flight->total = total;
@@ -186,6 +217,9 @@ take_head(struct flight *flight, const struct fetch_head *head, struct mh_fault 
         total = head->range_complete != MH_BYTES_UNKNOWN || head->length == MH_BYTES_UNKNOWN
                     ? head->range_complete
                     : flight->job.offset + head->length;
+    flight->wire_bytes = total;
+    if (head->coding == CODING_GZIP)
+        total = MH_BYTES_UNKNOWN;
     bool differs = replace_head(flight, head, total);
 
     flight->write_at = is_rest ? flight->job.offset : 0;
@@ -256,5 +290,9 @@ flight_on_head(struct fetch_job *job, const struct fetch_head *head, struct mh_f
         return take_unchanged(flight, head, f);
     if (head->status != 200 && !(asked_rest && head->status == 206))
         return fail_status(flight, head->status, f);
+    if (head->coding == CODING_OTHER)
+        return fail_coding(flight, head, f);
+    if (head->coding == CODING_IDENTITY && is_stored_as_gzip(head) && !job->wants_gzip)
+        return ask_for_gzip(flight, f);
     return take_head(flight, head, f);
 }

@@ -58,6 +58,12 @@ void store_partial_id(const char *mirror, const char *name, char ret[STORE_ID_SI
 /* Open (make) the partial file for reading and writing. */
 MUST_USE enum mh_code store_partial_open(const struct store *store, const char *id, int *ret_fd,
                                          struct mh_fault *fault);
+/* A second file beside it, empty, that its encoded bytes are decoded to. */
+MUST_USE enum mh_code store_partial_open_plain(const struct store *store, const char *id,
+                                               int *ret_fd, struct mh_fault *fault);
+/* That file takes the partial file's place. Returns OK, IO or NOMEM. */
+MUST_USE enum mh_code store_partial_take_plain(const struct store *store, const char *id,
+                                               struct mh_fault *fault);
 /* The note beside it, for resuming. */
 struct partial_note {
     char *url;  /* what was asked */

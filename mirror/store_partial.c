@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Transfers in progress: partial/<id>.part holds the bytes, partial/<id>.json says what they are.
+/* Transfers in progress: partial/<id>.part holds the bytes, partial/<id>.json says what they are,
+ * partial/<id>.plain is what encoded bytes are being decoded to.
  *
  * Invariants: an id follows from the object alone, so one object has one partial file, and a
  * transfer that a process left behind is found again by whoever wants the object next. A note
@@ -26,6 +27,7 @@
 
 static const char bytes_suffix[] = ".part";
 static const char note_suffix[] = ".json";
+static const char plain_suffix[] = ".plain";
 
 void
 store_partial_id(const char *mirror, const char *name, char ret[STORE_ID_SIZE])
@@ -45,18 +47,47 @@ partial_path(const char *id, const char *suffix)
     return str_printf("partial/%s%s", id, suffix);
 }
 
-enum mh_code
-store_partial_open(const struct store *store, const char *id, int *ret_fd, struct mh_fault *fault)
+static enum mh_code
+open_file(const struct store *store, const char *id, const char *suffix, int flags, int *ret_fd,
+          struct mh_fault *fault)
 {
-    scoped(mem_freep) char *path = partial_path(id, bytes_suffix);
+    scoped(mem_freep) char *path = partial_path(id, suffix);
 
     if (!path)
         return fail(fault, MH_NOMEM, 0, "out of memory for a download");
-    int fd = fd_open_beneath_nolink(store->dir_fd, path, O_RDWR | O_CREAT, 0666);
+    int fd = fd_open_beneath_nolink(store->dir_fd, path, O_RDWR | O_CREAT | flags, 0666);
 
     if (fd < 0)
         return fail_errno(fault, errno, "make '%s/%s'", store->dir, path);
     *ret_fd = fd;
+    return MH_OK;
+}
+
+enum mh_code
+store_partial_open(const struct store *store, const char *id, int *ret_fd, struct mh_fault *fault)
+{
+    return open_file(store, id, bytes_suffix, 0, ret_fd, fault);
+}
+
+enum mh_code
+store_partial_open_plain(const struct store *store, const char *id, int *ret_fd,
+                         struct mh_fault *fault)
+{
+    return open_file(store, id, plain_suffix, O_TRUNC, ret_fd, fault);
+}
+
+enum mh_code
+store_partial_take_plain(const struct store *store, const char *id, struct mh_fault *fault)
+{
+    scoped(mem_freep) char *plain = partial_path(id, plain_suffix);
+    scoped(mem_freep) char *path = partial_path(id, bytes_suffix);
+
+    if (!plain || !path)
+        return fail(fault, MH_NOMEM, 0, "out of memory for a download");
+    /* The note is of the bytes that go: without it a later start begins anew. */
+    partial_remove_note(store, id);
+    if (file_rename(store->dir_fd, plain, path) < 0)
+        return fail_errno(fault, errno, "rename '%s/%s'", store->dir, plain);
     return MH_OK;
 }
 
@@ -65,9 +96,13 @@ store_partial_remove(const struct store *store, const char *id)
 {
     scoped(mem_freep) char *path = partial_path(id, bytes_suffix);
 
+    scoped(mem_freep) char *plain = partial_path(id, plain_suffix);
+
     /* Whatever stays is removed by the next start. */
     if (path)
         (void) file_unlink(store->dir_fd, path);
+    if (plain)
+        (void) file_unlink(store->dir_fd, plain);
     partial_remove_note(store, id);
 }
 

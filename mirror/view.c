@@ -256,7 +256,7 @@ head_is_ready_locked(const struct flight *flight)
 {
     if (flight->state == FLIGHT_CHECKED)
         return true;
-    if (flight->object->is_json || !flight->is_sniffed)
+    if (flight->object->is_json || !flight->is_sniffed || flight->head.is_encoded)
         return false;
     return flight->state == FLIGHT_ARRIVING || flight->state == FLIGHT_CHECKING;
 }

@@ -25,6 +25,7 @@ BUILD_NEEDS=(
     libcjson-dev:libcjson.pc
     libgnutls28-dev:gnutls.pc
     libqrencode-dev:libqrencode.pc
+    zlib1g-dev:zlib.pc
     uthash-dev:/usr/include/uthash.h
     ca-certificates:/etc/ssl/certs/ca-certificates.crt
 )

@@ -70,6 +70,7 @@ class Act:
     flip: int | None = None  # flip all bits of the byte at this offset
     append: bytes = b""  # bytes after the object's own, counted in its length
     gzip: bool = False  # Content-Encoding: gzip, asked for or not
+    stored_gzip: bool = False  # a bucket's object stored as gzip: decoded for who does not take gzip
     content_length: int | None = None  # what the head claims, whatever is sent
     ignore_range: bool = False
     content_range: str | None = None  # what a 206 claims
@@ -305,7 +306,9 @@ class Site:
             content = _as_content(act.body)
         elif content is None or (act.status or 200) >= 300:
             return self._plain(entry, act, act.status or 404)
-        content = _changed(content, act)
+        stored = _gzipped(content) if act.stored_gzip else None
+        takes_gzip = "gzip" in (entry.header("Accept-Encoding") or "")
+        content = _changed(stored if stored and takes_gzip else content, act)
         headers = {
             "Date": formatdate(usegmt=True),
             "Server": "UploadServer",
@@ -316,8 +319,10 @@ class Site:
             "Cache-Control": "public, max-age=3600",
             **self._true_hash(entry, act, content),
         }
-        if act.gzip:
+        if act.gzip or (stored and takes_gzip):
             headers["Content-Encoding"] = "gzip"
+        if stored:
+            headers |= {"x-goog-stored-content-encoding": "gzip", **stored.hash_headers()}
         status, start, end = act.status or 200, 0, content.size
         if status == 200:
             status, start, end = self._conditions(entry, act, content, headers)
@@ -372,13 +377,17 @@ def _as_content(body):
     return Bytes(body.encode() if isinstance(body, str) else body)
 
 
+def _gzipped(content):
+    return Bytes(gzip.compress(content.all(), mtime=0))
+
+
 def _changed(content, act):
     if act.flip is not None:
         content = Flipped(content, act.flip)
     if act.append:
         content = Joined(content, act.append)
     if act.gzip:
-        content = Bytes(gzip.compress(content.all()))
+        content = _gzipped(content)
     return content
 
 

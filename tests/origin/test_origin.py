@@ -126,6 +126,18 @@ def test_gzip_is_real_gzip(origin):
     assert reply.header("Content-Encoding") == "gzip" and gzip.decompress(reply.body) == DATA
 
 
+def test_an_object_that_is_stored_as_gzip(origin):
+    """The bucket decodes it for who does not take gzip, and declares the hash of what is stored."""
+    origin.script("/thing.bin", Act(stored_gzip=True))
+    plain = fetch(origin.port, "/thing.bin", headers={"Accept-Encoding": "identity"})
+    stored = fetch(origin.port, "/thing.bin", headers={"Accept-Encoding": "gzip"})
+    assert plain.body == DATA and plain.header("Content-Encoding") is None
+    assert stored.header("Content-Encoding") == "gzip" and gzip.decompress(stored.body) == DATA
+    for reply in (plain, stored):
+        assert reply.header("x-goog-stored-content-encoding") == "gzip"
+        assert reply.header("ETag") == f'"{hashlib.md5(stored.body).hexdigest()}"'
+
+
 def test_headers_are_changed_taken_away_and_sent_twice(origin):
     origin.script("/thing.bin", Act(headers={"ETag": '"new"', "Last-Modified": None, "X-Two": ["a", "b"]}))
     reply = fetch(origin.port, "/thing.bin")
