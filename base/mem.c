@@ -16,6 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 void *
 mem_calloc(size_t count, size_t size)
 {
@@ -42,6 +46,14 @@ void
 mem_free(void *block)
 {
     free(block);
+}
+
+void
+mem_give_back(void)
+{
+#ifdef __GLIBC__
+    (void) malloc_trim(0); /* whether there was anything */
+#endif
 }
 
 void

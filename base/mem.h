@@ -15,6 +15,8 @@ void *mem_calloc(size_t count, size_t size);
 void *mem_resize(void *block, size_t count, size_t size);
 void mem_free(void *block);
 void *mem_dup(const void *bytes, size_t n);
+/* Let the system have back what was freed and is kept for later. After large work; any thread. */
+void mem_give_back(void);
 char *str_dup(const char *text); /* NULL gives NULL */
 char *str_dup_n(const char *text, size_t n);
 char *str_printf(const char *format, ...) PRINTF_LIKE(1, 2);

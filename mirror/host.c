@@ -8,6 +8,7 @@
 #include "host_internal.h"
 
 #include "buf.h"
+#include "encode.h"
 #include "fault.h"
 #include "flight.h"
 #include "manage.h"
@@ -229,7 +230,10 @@ open_host(struct mh_host *host, const struct mh_host_config *config, struct mh_f
     host->index = map_new();
     if (!host->user_agent || !host->index)
         return fail(f, MH_NOMEM, 0, "out of memory for the index");
-    enum mh_code code = init_mirrors(host, config, f);
+    enum mh_code code = encode_new(host, f);
+
+    if (code == MH_OK)
+        code = init_mirrors(host, config, f);
 
     if (code == MH_OK)
         code = store_open(config->cache_dir, &host->store, f);
@@ -289,6 +293,7 @@ mh_host_close(struct mh_host *host)
     fetcher_free(host->fetcher);
     refresh_free_all(host);
     manage_note_uses(host);
+    encode_free(host);
     object_free_all(host);
     store_close(host->store);
     for (size_t i = 0; i < host->mirror_count; i++)
@@ -322,5 +327,7 @@ mh_host_counters(const struct mh_host *host, struct mh_counters *ret)
     ret->flights = host->flight_count;
     ret->objects = host->objects;
     ret->object_bytes = host->object_bytes;
+    ret->form_bytes = encode_bytes_locked(host);
+    ret->forms_made = encode_made_locked(host);
     (void) pthread_mutex_unlock(&counted->lock);
 }

@@ -30,6 +30,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct encoder;
 struct flight;
 struct model;
 struct refresh;
@@ -108,6 +109,8 @@ struct mh_host {
     atomic_uint_least64_t published;
     atomic_uint_least64_t failures;
     unsigned ticks; /* fetch thread */
+
+    struct encoder *encoder; /* constant; what it points to is guarded by the lock */
 
     struct work_item scan;
     struct work_item room; /* submitted while is_making_room */

@@ -9,6 +9,7 @@
 #include "manage_internal.h"
 
 #include "clocks.h"
+#include "encode.h"
 #include "evict.h"
 #include "fault.h"
 #include "mem.h"
@@ -37,7 +38,7 @@ sum_up(const struct map *files, struct evict_group *row)
         int64_t used_at = atomic_load_explicit(&object->used_at, memory_order_relaxed);
 
         if (version)
-            row->bytes += version->meta.bytes;
+            row->bytes += version->meta.bytes + encode_bytes_of_locked(object->host, version);
         row->used_at = used_at > row->used_at ? used_at : row->used_at;
         row->is_kept =
             row->is_kept || (version && version->meta.is_pinned) || is_in_use(object, now_ms);
@@ -105,8 +106,8 @@ choose(struct manage_task *task, uint64_t free_bytes, struct mh_fault *f)
     enum mh_code code = MH_OK;
 
     (void) pthread_mutex_lock(&host->lock);
-    uint64_t need = evict_need(host->object_bytes, task->limits.max_bytes, free_bytes,
-                               task->limits.min_free_bytes);
+    uint64_t need = evict_need(host->object_bytes + encode_bytes_locked(host),
+                               task->limits.max_bytes, free_bytes, task->limits.min_free_bytes);
 
     need = task->need > need ? task->need : need;
     struct map **maps = mem_calloc(map_count(host->index) + 1, sizeof(*maps));

@@ -9,6 +9,7 @@
 
 #include "buf.h"
 #include "clocks.h"
+#include "encode.h"
 #include "mem.h"
 #include "model.h"
 #include "name.h"
@@ -135,6 +136,8 @@ object_set_version_locked(struct object *object, struct version *version)
         host->object_bytes += version->meta.bytes;
     }
     atomic_store_explicit(&object->current, version, memory_order_release);
+    if (old && (!version || memcmp(old->meta.sha256, version->meta.sha256, 32) != 0))
+        encode_gone_locked(host, old);
     version_unref(old);
     if (!version)
         model_note_lost_locked(object);

@@ -5,6 +5,7 @@
  * ended it is known which manifests name which objects; only then are misses taken to the upstream,
  * and the models whose sums do not hold (a crash between a bad shard and its removal) taken back.
  */
+#include "encode.h"
 #include "host_internal.h"
 
 #include "fault.h"
@@ -126,9 +127,11 @@ run(struct work_item *item)
         if (code != MH_OK && code != MH_NOT_FOUND)
             host_tell(host, MH_EVENT_WARNING, code, NULL, &fault);
     }
+    encode_scan(host);
     (void) pthread_mutex_lock(&host->lock);
     check_models_locked(host, &bad);
     host->has_scanned = true;
+    encode_scanned_locked(host);
     (void) pthread_cond_broadcast(&host->scanned);
     host_unpark_locked(host);
     (void) pthread_mutex_unlock(&host->lock);

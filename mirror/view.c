@@ -20,6 +20,7 @@
 #include "model.h"
 #include "name.h"
 #include "refresh.h"
+#include "view_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -495,6 +496,13 @@ mh_view_touch(const struct mh_view *view)
 {
     atomic_store_explicit(&view->object->used_at, clock_wall_s(), memory_order_relaxed);
     atomic_store_explicit(&view->object->asked_ms, clock_coarse_ms(), memory_order_relaxed);
+}
+
+struct version *
+view_version(const struct mh_view *view, struct object **ret_object)
+{
+    *ret_object = view->object;
+    return view->version;
 }
 
 bool

@@ -317,6 +317,8 @@ answer_api_status(struct request *rq)
     jsonw_uint(&w, "flights", host.flights);
     jsonw_uint(&w, "objects", host.objects);
     jsonw_uint(&w, "object_bytes", host.object_bytes);
+    jsonw_uint(&w, "form_bytes", host.form_bytes);
+    jsonw_uint(&w, "forms_made", host.forms_made);
     jsonw_object_end(&w);
     buf_add_char(&json, '\n');
     return api_send_json(rq, 200, &json);

@@ -157,3 +157,13 @@ mime_is_text(const char *content_type)
     }
     return false;
 }
+
+bool
+mime_shrinks(const char *content_type)
+{
+    static const char wasm[] = "application/wasm";
+
+    return mime_is_text(content_type) ||
+           (content_type != NULL && strlen(wasm) == strcspn(content_type, "; \t") &&
+            strncasecmp(content_type, wasm, strlen(wasm)) == 0);
+}

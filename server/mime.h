@@ -18,5 +18,7 @@ const char *mime_of(const char *path);
 /* Is a Content-Type, ours or an upstream's, one of text, which shrinks when compressed? Parameters
  * are ignored. NULL is not. */
 bool mime_is_text(const char *content_type);
+/* Is it worth compressing: text, or WebAssembly? NULL is not. */
+bool mime_shrinks(const char *content_type);
 
 #endif

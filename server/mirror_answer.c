@@ -16,6 +16,7 @@
 #include "clocks.h"
 #include "fault.h"
 #include "fd.h"
+#include "form_choice.h"
 #include "log.h"
 #include "mime.h"
 #include "multipart.h"
@@ -35,8 +36,10 @@
 /* What an answer is made of, once the head is known. */
 struct mirror_body {
     const struct mh_head *head;
-    uint64_t length; /* or MH_BYTES_UNKNOWN */
-    int fd;          /* of the checked file; owned; -1: read it as it arrives, or HEAD */
+    const char *type;        /* Content-Type */
+    struct form_choice form; /* the representation; its descriptor is taken by `fd` */
+    uint64_t length;         /* of it, or MH_BYTES_UNKNOWN */
+    int fd;                  /* of its checked file; owned; -1: read it as it arrives, or HEAD */
 };
 
 /* --- waiting --- */
@@ -170,11 +173,17 @@ add_fields(struct request *rq, const struct mirror_body *body, enum body_part pa
            struct reply *reply)
 {
     const struct mh_head *head = body->head;
-    const char *type = type_of(rq, head);
+    const char *type = body->type;
+    const char *encoding = accept_encoding_name(body->form.encoding);
     const uint32_t age_s = cache_age_s(head->validated_at, now);
 
     if (part == BODY_WHOLE || part == BODY_SPAN)
         reply_field(reply, "Content-Type", type);
+    /* Of several ranges the parts are encoded, and not the whole that holds them. */
+    if (encoding != NULL && (part == BODY_WHOLE || part == BODY_SPAN))
+        reply_field(reply, "Content-Encoding", encoding);
+    if (body->form.varies)
+        reply_field(reply, "Vary", "Accept-Encoding");
     if (part == BODY_WHOLE || part == BODY_SPAN || part == BODY_SPANS) {
         reply_field(reply, "X-Content-Type-Options", "nosniff");
         /* What a mirror brings in must not act with the rights of our own pages (/-/api/). */
@@ -195,8 +204,7 @@ set_body(struct request *rq, struct mirror_body *body, const struct range_set *s
     const struct range_span *span = &set->spans[0];
 
     if (set->count > 1)
-        return multipart_body(rq, reply, set, type_of(rq, body->head), body->length, &body->fd,
-                              fault);
+        return multipart_body(rq, reply, set, body->type, body->length, &body->fd, fault);
     if (rq->is_head) {
         reply_absent(reply, span->bytes);
         return MH_OK;
@@ -214,7 +222,7 @@ static enum answer
 answer_known(struct request *rq, struct mirror_body *body)
 {
     const int64_t now = clock_wall_s();
-    const struct conditional_object object = {.etag = body->head->etag,
+    const struct conditional_object object = {.etag = body->form.etag,
                                               .modified_at = body->head->modified_at,
                                               .is_arriving = body->head->is_arriving};
     struct range_set set;
@@ -237,7 +245,8 @@ answer_known(struct request *rq, struct mirror_body *body)
     }
     if (body->head->cache != MH_CACHE_MISS)
         atomic_fetch_add_explicit(&rq->server->counters.hits, 1, memory_order_relaxed);
-    if (part == BODY_SPAN || part == BODY_SPANS || body->head->is_arriving)
+    /* What a validator decided is not what the next client gets. */
+    if (part == BODY_SPAN || part == BODY_SPANS || body->head->is_arriving || body->form.is_named)
         return reply_send(rq, &reply);
     return ready_send(rq, &reply,
                       &(struct ready_offer){.kind = body_ready_kind(rq, part),
@@ -276,7 +285,7 @@ check_whole(struct request *rq, struct mh_fault *fault)
 static enum mh_code
 look(struct request *rq, enum answer *ret_answer, bool *ret_is_stale, struct mh_fault *fault)
 {
-    struct mirror_body body = {.fd = -1};
+    struct mirror_body body = {.fd = -1, .form.fd = -1};
     enum mh_code code = mh_view_head(rq->view, &body.head, fault);
 
     if (code != MH_OK)
@@ -284,7 +293,13 @@ look(struct request *rq, enum answer *ret_answer, bool *ret_is_stale, struct mh_
     body.length = body.head->bytes;
     if (needs_whole(rq, &body))
         code = check_whole(rq, fault);
-    if (code == MH_OK && (!rq->is_head || body.length == MH_BYTES_UNKNOWN)) {
+    if (code == MH_OK) {
+        body.type = type_of(rq, body.head);
+        form_choose(rq, body.head, body.type, &body.form);
+        body.length = body.form.bytes;
+        body.fd = fd_take(&body.form.fd);
+    }
+    if (code == MH_OK && body.fd < 0 && (!rq->is_head || body.length == MH_BYTES_UNKNOWN)) {
         code = get_file(rq, &body, fault);
         *ret_is_stale = code == MH_NOT_FOUND;
         if (code == MH_BUSY)

@@ -26,6 +26,8 @@ BUILD_NEEDS=(
     libgnutls28-dev:gnutls.pc
     libqrencode-dev:libqrencode.pc
     zlib1g-dev:zlib.pc
+    libbrotli-dev:libbrotlienc.pc
+    libzstd-dev:libzstd.pc
     uthash-dev:/usr/include/uthash.h
     ca-certificates:/etc/ssl/certs/ca-certificates.crt
 )

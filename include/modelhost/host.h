@@ -115,6 +115,8 @@ struct mh_counters {
     uint64_t flights;           /* now */
     uint64_t objects;           /* cached now */
     uint64_t object_bytes;      /* cached now */
+    uint64_t form_bytes;        /* of encoded forms, cached now beside the objects */
+    uint64_t forms_made;        /* encoded, or found to be useless */
 };
 void mh_host_counters(const struct mh_host *host, struct mh_counters *ret);
 

@@ -126,7 +126,14 @@ test_text(void **state)
     for (size_t i = 0; i < COUNT_OF(types); i++) {
         if (mime_is_text(types[i].type) != types[i].is_text)
             fail_msg("'%s'", types[i].type);
+        if (types[i].is_text)
+            assert_true(mime_shrinks(types[i].type));
     }
+    assert_true(mime_shrinks("Application/Wasm; x=y"));
+    assert_false(mime_shrinks("application/wasm+zip"));
+    assert_false(mime_shrinks(MIME_BYTES));
+    assert_false(mime_shrinks("image/png"));
+    assert_false(mime_shrinks(NULL));
 }
 
 int
