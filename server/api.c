@@ -11,7 +11,8 @@
  * HTTP threads. Nothing here waits: a pull is begun, and models/PATH tells what became of it. */
 #include "api.h"
 
-#include "clocks.h"
+#include "api_text.h"
+#include "events.h"
 #include "fault.h"
 #include "fd.h"
 #include "hash.h"
@@ -183,27 +184,38 @@ api_send_json(struct request *rq, unsigned status, struct buf *json)
     return reply_send(rq, &reply);
 }
 
+typedef enum mh_code text_writer(const struct server *server, struct buf *json,
+                                 struct mh_fault *fault);
+
+static enum answer
+send_text(struct request *rq, text_writer *write)
+{
+    struct buf json = BUF_INIT(JSON_MAX);
+    struct mh_fault fault;
+    enum mh_code code = write(rq->server, &json, &fault);
+
+    if (code == MH_OK)
+        return api_send_json(rq, 200, &json);
+    buf_done(&json);
+    return reply_problem(rq, 0, code, &fault);
+}
+
 enum answer
 answer_api_models(struct request *rq)
 {
-    struct buf json = BUF_INIT(JSON_MAX);
-    struct jsonw w = JSONW_INIT(&json);
-    struct mh_model *models = NULL;
-    struct mh_fault fault;
-    size_t n = 0;
-    enum mh_code code = mh_models_list(rq->server->host, &models, &n, &fault);
+    return send_text(rq, api_text_models);
+}
 
-    if (code != MH_OK)
-        return reply_problem(rq, 0, code, &fault);
-    jsonw_object_begin(&w, NULL);
-    jsonw_array_begin(&w, "models");
-    for (size_t i = 0; i < n; i++)
-        model_json_write(&w, NULL, &models[i]);
-    jsonw_array_end(&w);
-    jsonw_object_end(&w);
-    buf_add_char(&json, '\n');
-    mh_models_free(models, n);
-    return api_send_json(rq, 200, &json);
+enum answer
+answer_api_flights(struct request *rq)
+{
+    return send_text(rq, api_text_flights);
+}
+
+enum answer
+answer_api_status(struct request *rq)
+{
+    return send_text(rq, api_text_status);
 }
 
 /* The part of the target that names the model: as the client of the model itself would send it. */
@@ -233,94 +245,6 @@ answer_api_model(struct request *rq)
     model_json_write(&w, NULL, &model);
     buf_add_char(&json, '\n');
     mh_model_done(&model);
-    return api_send_json(rq, 200, &json);
-}
-
-static void
-write_flight(struct jsonw *w, const struct mh_flight_info *flight)
-{
-    jsonw_object_begin(w, NULL);
-    jsonw_string(w, "path", flight->path);
-    jsonw_uint(w, "bytes", flight->bytes);
-    if (flight->total == MH_BYTES_UNKNOWN)
-        jsonw_null(w, "total");
-    else
-        jsonw_uint(w, "total", flight->total);
-    jsonw_uint(w, "clients", flight->clients);
-    jsonw_string(w, "state", flight->state);
-    jsonw_object_end(w);
-}
-
-enum answer
-answer_api_flights(struct request *rq)
-{
-    struct buf json = BUF_INIT(JSON_MAX);
-    struct jsonw w = JSONW_INIT(&json);
-    struct mh_flight_info *flights = NULL;
-    struct mh_fault fault;
-    size_t n = 0;
-    enum mh_code code = mh_flights_list(rq->server->host, &flights, &n, &fault);
-
-    if (code != MH_OK)
-        return reply_problem(rq, 0, code, &fault);
-    jsonw_object_begin(&w, NULL);
-    jsonw_array_begin(&w, "flights");
-    for (size_t i = 0; i < n; i++)
-        write_flight(&w, &flights[i]);
-    jsonw_array_end(&w);
-    jsonw_object_end(&w);
-    buf_add_char(&json, '\n');
-    mh_flights_free(flights, n);
-    return api_send_json(rq, 200, &json);
-}
-
-/* Where browsers find this server: port 0 was made a port only when it was opened. */
-static void
-write_listeners(struct jsonw *w, const struct server *server)
-{
-    char url[LISTEN_TEXT_SIZE];
-
-    jsonw_array_begin(w, "listen");
-    for (size_t i = 0; i < server->listener_count; i++) {
-        const struct listener *listener = server->listeners[i];
-
-        if (!listener->is_control)
-            jsonw_string(w, NULL,
-                         listen_address_url(&listener->socket.address,
-                                            listener->is_tls ? "https" : "http", url));
-    }
-    jsonw_array_end(w);
-}
-
-enum answer
-answer_api_status(struct request *rq)
-{
-    const struct server *server = rq->server;
-    struct buf json = BUF_INIT(JSON_MAX);
-    struct jsonw w = JSONW_INIT(&json);
-    struct mh_counters host;
-
-    mh_host_counters(server->host, &host);
-    jsonw_object_begin(&w, NULL);
-    jsonw_string(&w, "version", MODELHOST_VERSION);
-    jsonw_uint(&w, "uptime_s", (clock_mono_ms() - server->started_mono_ms) / 1000);
-    jsonw_bool(&w, "offline", server->settings->cache.is_offline);
-    write_listeners(&w, server);
-    jsonw_uint(&w, "requests", atomic_load(&server->counters.requests));
-    jsonw_uint(&w, "hits", atomic_load(&server->counters.hits));
-    jsonw_uint(&w, "kept", atomic_load(&server->counters.kept));
-    jsonw_uint(&w, "bytes", atomic_load(&server->counters.bytes));
-    jsonw_uint(&w, "upstream_requests", host.upstream_requests);
-    jsonw_uint(&w, "upstream_bytes", host.upstream_bytes);
-    jsonw_uint(&w, "published", host.published);
-    jsonw_uint(&w, "failures", host.failures);
-    jsonw_uint(&w, "flights", host.flights);
-    jsonw_uint(&w, "objects", host.objects);
-    jsonw_uint(&w, "object_bytes", host.object_bytes);
-    jsonw_uint(&w, "form_bytes", host.form_bytes);
-    jsonw_uint(&w, "forms_made", host.forms_made);
-    jsonw_object_end(&w);
-    buf_add_char(&json, '\n');
     return api_send_json(rq, 200, &json);
 }
 
@@ -408,5 +332,7 @@ answer_api_pull(struct request *rq)
     if (code == MH_OK)
         write_pulled(what, &paths, &json);
     list_done(&paths, mem_free);
+    if (code == MH_OK)
+        events_nudge(rq->server->events);
     return code == MH_OK ? api_send_json(rq, 202, &json) : reply_problem(rq, 0, code, &fault);
 }

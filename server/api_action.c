@@ -9,6 +9,7 @@
 #include "api.h"
 
 #include "action.h"
+#include "events.h"
 #include "fault.h"
 #include "json.h"
 #include "mem.h"
@@ -117,9 +118,11 @@ answer_api_action(struct request *rq)
     struct mh_fault fault;
     enum mh_code code;
 
-    if (rq->job != NULL)
+    if (rq->job != NULL) {
+        events_nudge(rq->server->events);
         return rq->job->code == MH_OK ? api_send_json(rq, 200, &rq->job->answer)
                                       : reply_problem(rq, 0, rq->job->code, &rq->job->fault);
+    }
     code = begin(rq, &fault);
     return code == MH_OK ? ANSWER_WAIT : reply_problem(rq, 0, code, &fault);
 }

@@ -20,6 +20,7 @@
 #include "certificate.h"
 #include "clocks.h"
 #include "control.h"
+#include "events.h"
 #include "fault.h"
 #include "fd.h"
 #include "log.h"
@@ -342,6 +343,7 @@ server_start(struct server *server, struct mh_fault *fault)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         limit.rlim_cur = 1024;
     server->ready_files_max = ready_files_max(limit.rlim_cur);
+    code = events_start(server, &server->events, fault);
     for (size_t i = 0; code == MH_OK && i < server->listener_count; i++)
         code = start_listener(server, server->listeners[i], fault);
     return code;
@@ -384,6 +386,7 @@ server_stop(struct server *server)
     if (atomic_exchange(&server->is_stopping, true))
         return;
     mh_host_stop(server->host);
+    events_stop(server->events);
     await_all_resumed(server);
     for (size_t i = 0; i < server->listener_count; i++) {
         if (server->listeners[i]->daemon == NULL)
@@ -405,6 +408,7 @@ server_free(struct server *server)
     for (size_t i = 0; i < server->listener_count; i++)
         free_listener(server->listeners[i]);
     mem_free(server->listeners);
+    events_free(server->events);
     mem_free(server->token);
     tls_present(NULL, NULL);
     tls_identity_free(server->tls);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 struct MHD_Daemon;
+struct events;
 
 /* One address that is listened on, with a daemon and threads of its own. */
 struct listener {
@@ -31,9 +32,10 @@ struct listener {
 
 struct server_counters {
     _Atomic uint64_t requests;
-    _Atomic uint64_t hits;  /* mirror paths answered without the client waiting for an upstream */
-    _Atomic uint64_t kept;  /* answers that were ready (ready.h) */
-    _Atomic uint64_t bytes; /* of bodies, as far as they were handed to the kernel */
+    _Atomic uint64_t hits;   /* mirror paths answered without the client waiting for an upstream */
+    _Atomic uint64_t misses; /* mirror paths answered from an upstream, while it arrived */
+    _Atomic uint64_t kept;   /* answers that were ready (ready.h) */
+    _Atomic uint64_t bytes;  /* of bodies, as far as they were handed to the kernel */
 };
 
 /* What all requests share. Written before the daemons start, but for what is atomic or guarded. */
@@ -47,6 +49,7 @@ struct server {
     struct listener **listeners; /* a daemon keeps a pointer to its own */
     size_t listener_count;
     struct server_counters counters;
+    struct events *events; /* streams of what happens (events.h) */
     atomic_bool is_stopping;
 
     pthread_mutex_t ready_lock;

@@ -243,8 +243,9 @@ answer_known(struct request *rq, struct mirror_body *body)
         reply_done(&reply);
         return reply_problem(rq, code == MH_CORRUPT ? 500 : 0, code, &fault);
     }
-    if (body->head->cache != MH_CACHE_MISS)
-        atomic_fetch_add_explicit(&rq->server->counters.hits, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(body->head->cache != MH_CACHE_MISS ? &rq->server->counters.hits
+                                                                 : &rq->server->counters.misses,
+                              1, memory_order_relaxed);
     /* What a validator decided is not what the next client gets. */
     if (part == BODY_SPAN || part == BODY_SPANS || body->head->is_arriving || body->form.is_named)
         return reply_send(rq, &reply);

@@ -15,6 +15,7 @@
 #include "request.h"
 
 #include "api.h"
+#include "events.h"
 #include "fd.h"
 #include "mem.h"
 #include "mhd_callbacks.h"
@@ -582,6 +583,7 @@ request_on_completed(void *listener, struct MHD_Connection *connection, void **c
     multipart_free(rq->multipart);
     mh_view_close(rq->view);
     action_job_free(rq->job);
+    events_leave(rq->events);
     list_done(&rq->joined, mem_free);
     buf_done(&rq->body);
     buf_done(&rq->path);

@@ -20,6 +20,7 @@
 
 struct MHD_Connection;
 struct action_job;
+struct events_stream;
 
 /* Bytes of a target that need no memory of its own. */
 #define REQUEST_TARGET_ROOM 256
@@ -76,8 +77,9 @@ struct request {
     uint64_t first, end; /* of an arriving body: the bytes that the answer holds, end exclusive;
                             MH_BYTES_UNKNOWN: to the object's end */
 
-    struct multipart *multipart; /* owned; of an answer of several ranges */
-    struct action_job *job;      /* owned: what a route under /-/api/ waits for; NULL: nothing */
+    struct multipart *multipart;  /* owned; of an answer of several ranges */
+    struct events_stream *events; /* owned; of a stream of events */
+    struct action_job *job;       /* owned: what a route under /-/api/ waits for; NULL: nothing */
 
     /* Of the reply: */
     ssize_t (*read)(struct request *rq, uint64_t offset, char *buffer, size_t size);

@@ -31,6 +31,7 @@ static const struct route routes[] = {
     {"/-/client.js", ROUTE_OWN, GETS, answer_own_client},
     {"/-/client.mjs", ROUTE_OWN, GETS, answer_own_client},
     {"/-/sw.js", ROUTE_OWN, GETS, answer_own_client},
+    {"/-/events", ROUTE_API, GETS, answer_events},
     {"/-/healthy", ROUTE_OWN, GETS, answer_own_healthy},
     {"/-/ready", ROUTE_OWN, GETS, answer_own_ready},
     {"/-/*", ROUTE_OWN, GETS, answer_own_unknown},

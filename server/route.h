@@ -64,5 +64,6 @@ answer_function answer_api_flights;
 answer_function answer_api_status;
 answer_function answer_api_pull;
 answer_function answer_api_action;
+answer_function answer_events;
 
 #endif

@@ -30,6 +30,7 @@ FAKE_ANSWER(answer_api_flights)
 FAKE_ANSWER(answer_api_status)
 FAKE_ANSWER(answer_api_pull)
 FAKE_ANSWER(answer_api_action)
+FAKE_ANSWER(answer_events)
 
 #define GETS (METHOD_GET | METHOD_HEAD | METHOD_OPTIONS)
 
@@ -57,6 +58,7 @@ test_paths(void **state)
         {"/-/healthy/", false, answer_own_unknown, ROUTE_OWN, GETS},
         {"/-/ready", false, answer_own_ready, ROUTE_OWN, GETS},
         {"/-/nothing", false, answer_own_unknown, ROUTE_OWN, GETS},
+        {"/-/events", false, answer_events, ROUTE_API, GETS},
         {"/-/api", false, answer_own_unknown, ROUTE_OWN, GETS},
         {"/-/api/", false, answer_own_unknown, ROUTE_API, GETS},
         {"/-/api/models", false, answer_api_models, ROUTE_API, GETS},
