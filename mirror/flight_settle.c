@@ -58,12 +58,12 @@ verify_changed(struct flight *flight, struct meta *meta, char *place, int *ret_f
         meta->mtime_ns = stat_mtime_ns(&st);
     } else {
         (void) fail(&fault, MH_CORRUPT, 0,
-                    "the cached file of '%s' was changed from outside; it is fetched again",
-                    object->label);
+                    "the cached file of '%s' was changed from outside; it is %s", object->label,
+                    flight->host->is_read_only ? "not served" : "fetched again");
         host_tell(flight->host, MH_EVENT_WARNING, MH_CORRUPT, object, &fault);
     }
     /* If the record cannot be written, the next open verifies again. */
-    if (store_commit(flight->host->store, &step, 1, &fault) != MH_OK)
+    if (!flight->host->is_read_only && room_commit(flight->host, &step, 1, &fault) != MH_OK)
         host_tell(flight->host, MH_EVENT_WARNING, MH_IO, object, &fault);
     if (!is_same)
         return MH_CORRUPT;
@@ -84,6 +84,11 @@ find_on_disk(struct flight *flight, struct mh_fault *f)
 
     if (!url)
         return fail(f, MH_NOMEM, 0, "out of memory");
+    (void) pthread_mutex_lock(&flight->host->lock);
+    bool is_barred = object->is_barred;
+    (void) pthread_mutex_unlock(&flight->host->lock);
+    if (is_barred)
+        return fail(f, MH_CORRUPT, 0, "what the cache holds of '%s' is bad", object->label);
     enum mh_code code =
         store_read_meta(store, object->mirror->name, object->name, url, &meta, &place, f);
 
@@ -191,6 +196,11 @@ flight_prepare(struct work_item *item)
             url_redact(url, fault.upstream, sizeof(fault.upstream));
     } else {
         code = prepare_partial(flight, &fault);
+        if (code == MH_DENIED) { /* what is wrong is that it cannot be kept (RFC 4918 §11.5) */
+            fault_prepend(&fault, "'%s' is not in the cache, and nothing can be added",
+                          flight->object->label);
+            code = MH_NO_SPACE;
+        }
         if (code == MH_NO_SPACE && room_make(flight->host, 1, true, NULL) == MH_OK)
             code = prepare_partial(flight, &fault);
     }

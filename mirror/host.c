@@ -237,6 +237,7 @@ open_host(struct mh_host *host, const struct mh_host_config *config, struct mh_f
 
     if (code == MH_OK)
         code = store_open(config->cache_dir, &host->store, f);
+    host->is_read_only = code == MH_OK && store_check_writable(host->store, NULL) != MH_OK;
     if (code == MH_OK)
         code = work_new(WORK_THREADS, &host->work, f);
     if (code == MH_OK)
@@ -292,7 +293,8 @@ mh_host_close(struct mh_host *host)
     work_free(host->work);
     fetcher_free(host->fetcher);
     refresh_free_all(host);
-    manage_note_uses(host);
+    if (!host->is_read_only)
+        manage_note_uses(host);
     encode_free(host);
     object_free_all(host);
     store_close(host->store);
@@ -304,6 +306,12 @@ mh_host_close(struct mh_host *host)
     (void) pthread_mutex_destroy(&host->lock);
     (void) pthread_mutex_destroy(&host->room_lock);
     mem_free(host);
+}
+
+enum mh_code
+mh_host_check_writable(const struct mh_host *host, struct mh_fault *fault)
+{
+    return store_check_writable(host->store, fault);
 }
 
 int

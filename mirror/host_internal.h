@@ -61,7 +61,8 @@ struct object {
                             changes under host->lock only */
 
     /* host->lock: */
-    unsigned refs; /* views, flights, models' parts */
+    bool is_barred; /* its model's sums do not hold, and it cannot be removed: as if not there */
+    unsigned refs;  /* views, flights, models' parts */
     struct flight *flight;
     struct model *model;     /* if it is a manifest */
     struct list named_by;    /* struct model *: those that name it */
@@ -83,6 +84,7 @@ struct mh_host {
     uint32_t settle_ms;
     uint32_t settle_max_ms;
     bool is_offline;
+    bool is_read_only;       /* the store was opened for reading */
     uint64_t max_bytes;      /* 0: no limit */
     uint64_t min_free_bytes; /* 0: no limit */
     void (*on_event)(void *arg, const struct mh_event *event);

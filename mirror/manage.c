@@ -160,6 +160,8 @@ run_task(struct manage_task *task, const char *const *paths, size_t n, struct mh
     task->report = (struct manage_report){LIST_INIT(0)};
     enum mh_code code = task->models && task->files ? MH_OK : manage_no_memory(fault);
 
+    if (code == MH_OK && task->action != MH_ACTION_VERIFY)
+        code = store_check_writable(task->host->store, fault);
     if (code == MH_OK)
         code = mh_host_wait_scanned(task->host, fault);
     if (code == MH_OK)

@@ -166,7 +166,7 @@ manage_make_room(struct mh_host *host)
 {
     (void) pthread_mutex_lock(&host->lock);
     bool begins = host->has_scanned && !host->is_stopping && !host->is_making_room &&
-                  (host->max_bytes > 0 || host->min_free_bytes > 0);
+                  !host->is_read_only && (host->max_bytes > 0 || host->min_free_bytes > 0);
 
     host->is_making_room = host->is_making_room || begins;
     (void) pthread_mutex_unlock(&host->lock);

@@ -11,6 +11,7 @@
 #include "fault.h"
 #include "fd.h"
 #include "file_hash.h"
+#include "flight.h"
 #include "hash.h"
 #include "mem.h"
 #include "model.h"
@@ -168,13 +169,28 @@ verify_models(struct manage_task *task, struct map *bad, struct mh_fault *f)
     return code;
 }
 
+/* Where nothing can be removed, it is not served at least. */
+static void
+bar_all(struct mh_host *host, const struct map *bad)
+{
+    (void) pthread_mutex_lock(&host->lock);
+    for (struct map_entry *e = map_first(bad); e; e = map_next(e)) {
+        struct object *object = map_value(e);
+
+        publish_take_back_locked(host, &object, 1);
+    }
+    (void) pthread_mutex_unlock(&host->lock);
+}
+
 enum mh_code
 manage_verify(struct manage_task *task, struct mh_fault *f)
 {
     struct map *bad = map_new();
     enum mh_code code = bad ? verify_models(task, bad, f) : manage_no_memory(f);
 
-    if (code == MH_OK && map_count(bad) > 0)
+    if (code == MH_OK && task->host->is_read_only)
+        bar_all(task->host, bad);
+    else if (code == MH_OK && map_count(bad) > 0)
         code = manage_change_set(task->host, bad, FATE_REMOVED, f);
     manage_set_free(task->host, bad);
     return code;

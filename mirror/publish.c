@@ -175,7 +175,7 @@ void
 publish_take_back_locked(struct mh_host *host, struct object *const *objects, size_t count)
 {
     /* Without memory the objects leave the index only: the next start finds their sums wrong. */
-    struct take_back *job = take_back_new(host, count);
+    struct take_back *job = host->is_read_only ? NULL : take_back_new(host, count);
 
     for (size_t i = 0; i < count; i++) {
         struct object *object = objects[i];
@@ -185,6 +185,10 @@ publish_take_back_locked(struct mh_host *host, struct object *const *objects, si
             continue;
         /* What its manifest says stays known: a client that has it will ask for the shards. */
         object_set_version_locked(object, NULL);
+        if (host->is_read_only) { /* for good, as it stays on disk */
+            object->is_barred = true;
+            (void) object_ref_locked(object);
+        }
         if (!job) {
             version_unref(version);
             continue;

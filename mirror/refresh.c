@@ -173,7 +173,7 @@ refresh_start_locked(struct object *object, bool force)
     struct mh_host *host = object->host;
 
     if (object->refresh || object->flight || host->is_stopping || host->is_offline ||
-        !host->has_scanned)
+        host->is_read_only || !host->has_scanned)
         return;
     if (!force && object->refresh_failed_ms &&
         clock_mono_ms() - object->refresh_failed_ms < RETRY_REFRESH_MS)

@@ -102,6 +102,7 @@ write_format(const struct store *store, struct mh_fault *fault)
     return code == MH_OK ? file_sync(store->dir_fd, ".", NULL, fault) : code;
 }
 
+/* NOT_FOUND: there is none yet. */
 static enum mh_code
 check_format(const struct store *store, struct mh_fault *fault)
 {
@@ -110,8 +111,6 @@ check_format(const struct store *store, struct mh_fault *fault)
     size_t n = 0;
     enum mh_code code = fd_read_file(store->dir_fd, "FORMAT", FORMAT_MAX_BYTES, &text, &n, fault);
 
-    if (code == MH_NOT_FOUND)
-        return write_format(store, fault);
     if (code != MH_OK)
         return code;
     n = strcspn(text, "\n");
@@ -190,26 +189,55 @@ open_journal(struct store *store, struct mh_fault *fault)
 }
 
 static enum mh_code
-open_parts(struct store *store, struct mh_fault *fault)
+open_for_writing(struct store *store, struct mh_fault *fault)
 {
-    enum mh_code code = fd_make_dirs(store->dir, fault);
+    enum mh_code code = take_lock(store, fault);
 
-    if (code != MH_OK)
-        return code;
-    store->dir_fd = open(store->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (store->dir_fd < 0)
-        return fail_errno(fault, errno, "open the cache '%s'", store->dir);
-    code = take_lock(store, fault);
-    if (code == MH_OK)
+    if (code == MH_OK) {
         code = check_format(store, fault);
+        if (code == MH_NOT_FOUND)
+            code = write_format(store, fault);
+    }
     if (code == MH_OK)
         code = make_layout(store, fault);
     if (code == MH_OK)
         code = open_journal(store, fault);
-    if (code == MH_OK)
-        code = partial_sweep(store, fault);
-    if (code != MH_OK)
+    return code == MH_OK ? partial_sweep(store, fault) : code;
+}
+
+static enum mh_code
+open_for_reading(struct store *store, struct mh_fault *fault)
+{
+    const struct mh_fault why = *fault;
+
+    fd_close(store->journal_fd);
+    fd_close(store->lock_fd);
+    store->journal_fd = store->lock_fd = -1;
+    enum mh_code code = check_format(store, fault);
+
+    return code == MH_OK || code == MH_NOT_FOUND ? readonly_open(store, &why, fault) : code;
+}
+
+static enum mh_code
+open_parts(struct store *store, struct mh_fault *fault)
+{
+    struct mh_fault detail = {0};
+    enum mh_code code = fd_make_dirs(store->dir, &detail);
+
+    if (code == MH_OK) {
+        store->dir_fd = open(store->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (store->dir_fd < 0)
+            code = fail_errno(&detail, errno, "open the cache '%s'", store->dir);
+        else
+            code = open_for_writing(store, &detail);
+    }
+    if (code == MH_DENIED && store->dir_fd >= 0)
+        code = open_for_reading(store, &detail);
+    if (code != MH_OK) {
+        if (fault)
+            *fault = detail;
         return code;
+    }
     long longest = fpathconf(store->dir_fd, _PC_NAME_MAX);
 
     store->max_component = longest > 0 ? (size_t) longest : NAME_MAX;
@@ -260,6 +288,8 @@ store_close(struct store *store)
     if (store->switch_lock)
         (void) pthread_rwlock_destroy(store->switch_lock);
     (void) pthread_mutex_destroy(&store->commit_lock);
+    map_free(store->hidden);
+    mem_free(store->read_only_why);
     mem_free(store->switch_lock);
     mem_free(store->dir);
     mem_free(store);
@@ -314,7 +344,8 @@ read_meta_at(const struct store *store, const char *mirror, const char *name, co
     if (!path)
         return no_memory(fault);
     /* A directory of that name belongs to other objects. */
-    if (file_stat(store->dir_fd, path, &st) == 0 && S_ISDIR(st.st_mode))
+    if (store_is_hidden(store, path) ||
+        (file_stat(store->dir_fd, path, &st) == 0 && S_ISDIR(st.st_mode)))
         return fail(fault, MH_NOT_FOUND, 0, "'%s' is not in the cache", name);
     enum mh_code code = fd_read_file(store->dir_fd, path, STORE_MAX_META_BYTES, &text, &n, fault);
 
@@ -417,6 +448,8 @@ store_open_object(const struct store *store, const char *mirror, const char *pla
 
     if (!path)
         return no_memory(fault);
+    if (store_is_hidden(store, path))
+        return fail(fault, MH_NOT_FOUND, 0, "'%s' is part of an unfinished publish", path);
     (void) pthread_rwlock_rdlock(store->switch_lock);
     /* Nonblocking, so that a pipe in its place does not hold us up. */
     scoped(fd_closep) int fd =

@@ -26,8 +26,11 @@ struct store;
 #define STORE_FORMAT 1
 
 /* Open for writing: makes the layout, checks FORMAT, takes LOCK (BUSY names the holder's pid),
- * redoes the journal. *ret is owned by the caller, store_close(). */
+ * redoes the journal. A directory that is there and may not be written to is opened for reading:
+ * then all that would change something is DENIED. *ret is owned by the caller, store_close(). */
 MUST_USE enum mh_code store_open(const char *cache_dir, struct store **ret, struct mh_fault *fault);
+/* OK, or DENIED: it was opened for reading, and the fault says why and what to do. */
+MUST_USE enum mh_code store_check_writable(const struct store *store, struct mh_fault *fault);
 void store_close(struct store *store); /* NULL is accepted */
 int store_dir_fd(const struct store *store);
 

@@ -235,6 +235,9 @@ store_commit(struct store *store, struct store_step *steps, size_t count, struct
 
     if (count == 0)
         return MH_OK;
+    code = store_check_writable(store, fault);
+    if (code != MH_OK)
+        return code;
     if (commit_init(&commit)) {
         (void) pthread_mutex_lock(&store->commit_lock);
         code = commit_locked(&commit, fault);

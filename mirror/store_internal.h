@@ -18,10 +18,14 @@
 #define STORE_MAX_ENTRY_BYTES (256u << 20)
 
 struct store {
-    char *dir;            /* as it was given, for sentences */
-    int dir_fd;           /* the cache directory */
-    int lock_fd;          /* LOCK, held */
-    int journal_fd;       /* journal/LOCK: exclusive while a commit is applied */
+    char *dir;      /* as it was given, for sentences */
+    int dir_fd;     /* the cache directory */
+    int lock_fd;    /* LOCK, held */
+    int journal_fd; /* journal/LOCK: exclusive while a commit is applied */
+    /* Where it may not be written to (store_readonly.c); else NULL and 0. */
+    char *read_only_why;
+    int read_only_error;  /* errno */
+    struct map *hidden;   /* paths that an unfinished publish is about, as a set */
     size_t max_component; /* longest file name of this file system, in bytes */
     char boot_id[40];
 
@@ -111,6 +115,18 @@ void journal_unlock(const struct store *store);
 /* Do what every entry says, in order, and clear the journal. Idempotent at every point. Sets
  * store->sequence. CORRUPT names an entry that cannot be read. */
 MUST_USE enum mh_code journal_redo(struct store *store, struct mh_fault *fault);
+
+/* Add the paths of all changes of all entries to a set. */
+MUST_USE enum mh_code journal_list_pending(const struct store *store, struct map *paths,
+                                           struct mh_fault *fault);
+
+/* --- store_readonly.c --- */
+
+/* The cache may not be written to, as `why` says: make do with reading. */
+MUST_USE enum mh_code readonly_open(struct store *store, const struct mh_fault *why,
+                                    struct mh_fault *fault);
+/* Is the path's state unknown, for an unfinished publish? Then it counts as absent. */
+bool store_is_hidden(const struct store *store, const char *path);
 
 /* --- store_reserve.c: room for a removal on a full disk --- */
 

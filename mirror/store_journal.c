@@ -457,17 +457,33 @@ journal_unlock(const struct store *store)
     (void) flock(store->journal_fd, LOCK_UN);
 }
 
+/* All of journal/, the entries in their order. */
+static enum mh_code
+list_journal(const struct store *store, struct listing *listing, struct mh_fault *fault)
+{
+    enum mh_code code = file_list(store->dir_fd, "journal", note_file, listing, fault);
+
+    if (code == MH_OK && listing->has_failed)
+        code = no_memory(fault);
+    if (listing->entries.count > 1)
+        qsort(listing->entries.items, listing->entries.count, sizeof(*listing->entries.items),
+              compare_sequences);
+    return code;
+}
+
+static void
+listing_done(struct listing *listing)
+{
+    list_done(&listing->entries, mem_free);
+    list_done(&listing->litter, mem_free);
+}
+
 enum mh_code
 journal_redo(struct store *store, struct mh_fault *fault)
 {
-    struct listing listing = {.entries = LIST_INIT(0), .litter = LIST_INIT(0)};
-    enum mh_code code = file_list(store->dir_fd, "journal", note_file, &listing, fault);
+    scoped(listing_done) struct listing listing = {.entries = LIST_INIT(0), .litter = LIST_INIT(0)};
+    enum mh_code code = list_journal(store, &listing, fault);
 
-    if (code == MH_OK && listing.has_failed)
-        code = no_memory(fault);
-    if (listing.entries.count > 1)
-        qsort(listing.entries.items, listing.entries.count, sizeof(*listing.entries.items),
-              compare_sequences);
     if (code == MH_OK && listing.entries.count > 0) {
         journal_lock(store);
         code = redo_listed(store, &listing, fault);
@@ -475,7 +491,32 @@ journal_redo(struct store *store, struct mh_fault *fault)
     }
     if (code == MH_OK)
         clear_litter(store, &listing);
-    list_done(&listing.entries, mem_free);
-    list_done(&listing.litter, mem_free);
+    return code;
+}
+
+/* --- reading without redoing --- */
+
+static enum mh_code
+add_pending(const struct store *store, uint64_t sequence, struct map *paths, struct mh_fault *fault)
+{
+    scoped(mem_freep) char *path = journal_path(sequence, SIZE_MAX, entry_suffix);
+    scoped(entry_done) struct entry entry = {.count = 0};
+    enum mh_code code = path ? read_entry(store, path, &entry, fault) : no_memory(fault);
+
+    for (size_t i = 0; code == MH_OK && i < entry.count; i++) {
+        if (!map_set(paths, entry.changes[i].to, paths))
+            code = no_memory(fault);
+    }
+    return code;
+}
+
+enum mh_code
+journal_list_pending(const struct store *store, struct map *paths, struct mh_fault *fault)
+{
+    scoped(listing_done) struct listing listing = {.entries = LIST_INIT(0), .litter = LIST_INIT(0)};
+    enum mh_code code = list_journal(store, &listing, fault);
+
+    for (size_t i = 0; code == MH_OK && i < listing.entries.count; i++)
+        code = add_pending(store, *(const uint64_t *) listing.entries.items[i], paths, fault);
     return code;
 }

@@ -55,6 +55,10 @@ open_file(const struct store *store, const char *id, const char *suffix, int fla
 
     if (!path)
         return fail(fault, MH_NOMEM, 0, "out of memory for a download");
+    enum mh_code code = store_check_writable(store, fault);
+
+    if (code != MH_OK)
+        return code;
     int fd = fd_open_beneath_nolink(store->dir_fd, path, O_RDWR | O_CREAT | flags, 0666);
 
     if (fd < 0)

@@ -107,7 +107,7 @@ visit_name(struct walk *walk, const char *below, const char *name)
         walk->has_failed = true;
         return;
     }
-    if (file_stat(walk->store->dir_fd, path, &st) < 0)
+    if (store_is_hidden(walk->store, path) || file_stat(walk->store->dir_fd, path, &st) < 0)
         return; /* gone meanwhile */
     if (S_ISDIR(st.st_mode)) {
         if (!keep(&walk->directories, str_printf("%s/", relative)))

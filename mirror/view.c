@@ -74,7 +74,8 @@ freshen_locked(struct mh_view *view)
     if (freshness_of(&input) != FRESHNESS_STALE)
         return MH_CACHE_HIT;
     refresh_start_locked(object, false);
-    return refresh_has_failed_locked(object) ? MH_CACHE_STALE : MH_CACHE_UPDATING;
+    return view->host->is_read_only || refresh_has_failed_locked(object) ? MH_CACHE_STALE
+                                                                         : MH_CACHE_UPDATING;
 }
 
 /* Decide what the view is of. */

@@ -157,6 +157,8 @@ api_token_init(struct server *server, struct mh_fault *fault)
         return server->token != NULL ? MH_OK : fail(fault, MH_NOMEM, 0, "memory ran out");
     }
     code = fd_read_file(mh_host_dir_fd(server->host), TOKEN_FILE, TOKEN_FILE_MAX, &text, &n, fault);
+    if (code == MH_NOT_FOUND && mh_host_check_writable(server->host, NULL) != MH_OK)
+        return MH_OK; /* nobody can show what cannot be kept; there is little to be done, either */
     if (code == MH_NOT_FOUND)
         return make_token(server, fault);
     if (code != MH_OK)

@@ -30,7 +30,18 @@
 #include <sys/resource.h>
 #include <time.h>
 
-/* What the host tells, to people. What a client asked for in vain is the client's to hear. */
+/* Is it one client's to hear, and nobody else's? A cache that cannot be written to was told of at
+ * the start. */
+static bool
+is_the_clients(const struct mh_event *event)
+{
+    const int error = event->fault->foreign;
+
+    return event->code == MH_NOT_FOUND || event->code == MH_CANCELLED ||
+           (event->code == MH_NO_SPACE && (error == EROFS || error == EACCES || error == EPERM));
+}
+
+/* What the host tells, to people. */
 static void
 report_event(void *arg, const struct mh_event *event)
 {
@@ -39,7 +50,7 @@ report_event(void *arg, const struct mh_event *event)
     (void) arg;
     switch (event->kind) {
     case MH_EVENT_FAILED:
-        if (event->code == MH_NOT_FOUND || event->code == MH_CANCELLED)
+        if (is_the_clients(event))
             log_debug("%s: %s", path, event->fault->sentence);
         else
             log_error("%s: %s", path, event->fault->sentence);
@@ -185,6 +196,18 @@ serve_until_stopped(struct reload *reload, struct mh_host *host, const sigset_t 
     return code;
 }
 
+/* Once, and the server goes on with what it can do. */
+static void
+tell_read_only(const struct mh_host *host)
+{
+    struct mh_fault fault;
+
+    if (mh_host_check_writable(host, &fault) != MH_OK)
+        log_warning("%s. What it holds is served; nothing is added to it or revalidated, and "
+                    "commands do not find this server",
+                    fault.sentence);
+}
+
 int
 cmd_serve(const struct invocation *invocation, const struct config *config)
 {
@@ -197,6 +220,8 @@ cmd_serve(const struct invocation *invocation, const struct config *config)
     raise_descriptor_limit();
     block_signals(&signals);
     code = host_open(&config->settings, HOST_AS_SET, report_event, &host, &fault);
+    if (code == MH_OK)
+        tell_read_only(host);
     if (code == MH_OK)
         code = serve_until_stopped(&reload, host, &signals, &fault);
     mh_host_close(host);

@@ -115,6 +115,9 @@ listen_on_control(struct server *server, struct mh_fault *fault)
 {
     struct listen_socket socket = LISTEN_SOCKET_INIT;
 
+    /* Without the cache's LOCK the socket there may be another server's; serve has told already. */
+    if (mh_host_check_writable(server->host, NULL) != MH_OK)
+        return MH_OK;
     if (control_listen(server->host, &socket, fault) != MH_OK) {
         log_warning("%s; commands such as 'pull' cannot reach this server", fault->sentence);
         return MH_OK;

@@ -140,6 +140,9 @@ static const struct cure {
      "Nothing of it was kept; check what the upstream sends, then try again"},
     {MH_CORRUPT, 0, 0, false, "Nothing of it was kept; try again"},
     {MH_IO, 0, 0, false, "Look at the server's disk and its log"},
+    {MH_NO_SPACE, EROFS, EROFS, false, NULL}, /* the sentence itself says it */
+    {MH_NO_SPACE, EACCES, EACCES, false, NULL},
+    {MH_NO_SPACE, EPERM, EPERM, false, NULL},
     {MH_NO_SPACE, EFBIG, EFBIG, false,
      "The cache's file system, or a limit of the process (ulimit -f), allows no file of that size"},
     {MH_NO_SPACE, 0, 0, false, "Free space on the cache's disk, or remove or unpin models"},

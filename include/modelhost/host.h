@@ -84,6 +84,8 @@ void mh_host_config_init(struct mh_host_config *config);
  * ret_host  owned by the caller, ended by mh_host_close()
  *
  * Redoes what an interrupted publish left, then returns; the index is rebuilt in the background.
+ * A directory that may not be written to is opened for reading (mh_host_check_writable()): what it
+ * holds is served, is not revalidated, and nothing can be added or removed.
  * Returns OK, BAD_INPUT (a mirror's name, path or URL), BUSY (another process writes to this cache:
  * the fault names its pid), UNSUPPORTED (a newer cache format), IO, NO_SPACE or NOMEM.
  * Blocks on disk. */
@@ -97,6 +99,9 @@ void mh_host_stop(struct mh_host *host);
 /* Stop, join the threads, release the lock. All views and pulls must be closed before. NULL is
  * accepted. What was arriving stays in partial/ and is resumed by the next host. */
 void mh_host_close(struct mh_host *host);
+
+/* OK, or DENIED: the cache was opened for reading. The fault says why and what to do. */
+MH_MUST_USE enum mh_code mh_host_check_writable(const struct mh_host *host, struct mh_fault *fault);
 
 /* The cache's directory descriptor, borrowed; for the owner's own files beside the store. */
 int mh_host_dir_fd(const struct mh_host *host);
