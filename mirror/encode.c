@@ -312,8 +312,8 @@ encode_want_locked(struct object *object, struct version *version, enum mh_encod
     char key[ENCODE_KEY_SIZE];
 
     if (version->meta.bytes < MIN_BYTES || version->meta.bytes > MAX_BYTES ||
-        object->named_by.count > 0 || host->is_stopping || !host->has_scanned ||
-        !codec_has(encoding) ||
+        object->named_by.count > 0 || host->is_stopping || host->is_read_only ||
+        !host->has_scanned || !codec_has(encoding) ||
         atomic_load_explicit(&object->current, memory_order_relaxed) != version)
         return;
     hex_encode(version->meta.sha256, 32, key);
