@@ -26,11 +26,14 @@
 #include <string.h>
 #include <strings.h>
 
-#define BLOCK_BYTES   16384
-#define PROBLEM_MAX   16384
-#define EXIST_MAX     3072
-#define ECHO_MAX      1024
-#define PREFLIGHT_AGE "86400"
+#define BLOCK_BYTES 16384
+/* What the library gives to sendfile(2) at once. Up to here the head and the body share a packet;
+ * of a longer body it pushes the head by itself, whatever the socket's options are. */
+#define CORKED_MAX_BYTES 131072
+#define PROBLEM_MAX      16384
+#define EXIST_MAX        3072
+#define ECHO_MAX         1024
+#define PREFLIGHT_AGE    "86400"
 
 _Static_assert(MH_BYTES_UNKNOWN == MHD_SIZE_UNKNOWN, "both say that a length is not known");
 
@@ -381,8 +384,11 @@ response_queue(struct request *rq, unsigned status, struct MHD_Response *respons
                const struct sent_file *file, uint64_t body_bytes)
 {
     rq->queued_bytes = rq->is_head ? 0 : body_bytes;
-    if (file->fd >= 0 && !rq->is_head)
+    if (file->fd >= 0 && !rq->is_head) {
+        if (body_bytes <= CORKED_MAX_BYTES)
+            request_cork(rq);
         sending_begin(rq->server, &rq->sending, file, request_socket(rq));
+    }
     return MHD_queue_response(rq->connection, status, response) == MHD_YES ? ANSWER_SENT
                                                                            : ANSWER_DROP;
 }

@@ -27,6 +27,7 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -81,6 +82,20 @@ request_socket(const struct request *rq)
         MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
     return info != NULL ? info->connect_fd : -1;
+}
+
+/* Where it cannot be had, on a unix socket, the head is a packet of its own. */
+static void
+set_cork(struct request *rq, int value)
+{
+    rq->is_corked =
+        setsockopt(request_socket(rq), IPPROTO_TCP, TCP_CORK, &value, sizeof(value)) == 0 && value;
+}
+
+void
+request_cork(struct request *rq)
+{
+    set_cork(rq, 1);
 }
 
 bool
@@ -579,6 +594,8 @@ request_on_completed(void *listener, struct MHD_Connection *connection, void **c
     bytes = rq->sent_bytes + (why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? rq->queued_bytes : 0);
     atomic_fetch_add_explicit(&rq->server->counters.bytes, bytes, memory_order_relaxed);
     sending_end(&rq->sending);
+    if (rq->is_corked)
+        set_cork(rq, 0);
     ready_sent(rq->kept);
     multipart_free(rq->multipart);
     mh_view_close(rq->view);

@@ -62,6 +62,7 @@ struct request {
     bool is_head;
     bool has_bad_method; /* not even a name */
     bool is_http10;
+    bool is_corked;            /* request_cork() */
     const struct route *route; /* NULL until it is routed */
     struct buf body;           /* of a POST */
     size_t body_seen;          /* bytes that came, also those that were too many */
@@ -100,6 +101,10 @@ MUST_USE bool request_wait(struct request *rq);
 
 /* The connection's socket; -1: none. Borrowed. */
 int request_socket(const struct request *rq);
+
+/* Hold back the answer's head until its body follows, at the latest until the answer is over. The
+ * library would send it as a packet of its own, which costs both ends a wake-up. */
+void request_cork(struct request *rq);
 
 /* Has the client gone? The HTTP library does not see it while it waits (design §4). */
 bool request_is_hung_up(const struct request *rq);
