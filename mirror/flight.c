@@ -14,6 +14,7 @@
 #include "mem.h"
 #include "model.h"
 #include "refresh.h"
+#include "waiter.h"
 
 const char *
 flight_state_name(enum flight_state state)
@@ -141,16 +142,7 @@ void
 flight_wake_locked(struct flight *flight)
 {
     flight->news++;
-    while (flight->waiters) {
-        struct mh_waiter *waiter = flight->waiters;
-
-        flight->waiters = waiter->next;
-        if (waiter->next)
-            waiter->next->link = &flight->waiters;
-        waiter->link = NULL;
-        waiter->next = NULL;
-        waiter->wake(waiter);
-    }
+    waiter_wake_all(&flight->waiters);
 }
 
 void

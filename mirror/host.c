@@ -164,6 +164,7 @@ static void
 wake_all(struct mh_host *host)
 {
     (void) pthread_mutex_lock(&host->lock);
+    refresh_wake_all_locked(host);
     for (struct flight *flight = host->flights; flight; flight = flight->next_flight) {
         (void) pthread_mutex_lock(&flight->lock);
         flight_wake_locked(flight);

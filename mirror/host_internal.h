@@ -99,6 +99,7 @@ struct mh_host {
     struct flight *to_publish; /* checked, waiting for a commit */
     bool is_publishing;
     struct refresh *refreshes;
+    uint64_t refresh_serial; /* of the last one */
     bool has_scanned;
     pthread_cond_t scanned; /* has_scanned or is_stopping became true */
     bool is_stopping;

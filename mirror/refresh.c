@@ -17,6 +17,7 @@
 #include "mem.h"
 #include "model.h"
 #include "room.h"
+#include "waiter.h"
 
 #include <inttypes.h>
 #include <stddef.h>
@@ -39,9 +40,12 @@ struct refresh_file {
 struct refresh {
     struct mh_host *host;
     struct refresh *next;
-    struct list files; /* struct refresh_file * */
-    size_t pending;    /* flights that are not over */
-    enum mh_code code; /* of the first failure */
+    struct list files;         /* struct refresh_file * */
+    size_t pending;            /* flights that are not over */
+    uint64_t serial;           /* never 0 */
+    bool has_changes;          /* it is staged, and will be switched when it is quiet */
+    struct mh_waiter *waiters; /* until it has ended, or has changes */
+    enum mh_code code;         /* of the first failure */
     struct mh_fault fault;
     bool is_staged;
     bool is_switching;
@@ -108,6 +112,7 @@ refresh_free_locked(struct refresh *refresh)
         object_unref_locked(file->object);
     }
     list_done(&refresh->files, free_file);
+    waiter_wake_all(&refresh->waiters);
     mem_free(refresh);
 }
 
@@ -183,6 +188,7 @@ refresh_start_locked(struct object *object, bool force)
     if (!refresh)
         return;
     refresh->host = host;
+    refresh->serial = ++host->refresh_serial;
     refresh->files = LIST_INIT(0);
     refresh->next = host->refreshes;
     host->refreshes = refresh;
@@ -585,10 +591,13 @@ all_answered(struct refresh *refresh)
         drop_orphans(refresh);
         refresh->staged_at_ms = clock_mono_ms();
         refresh->work.run = switch_set;
-        refresh->is_switching = !has_changes(refresh);
+        refresh->has_changes = has_changes(refresh);
+        refresh->is_switching = !refresh->has_changes;
         refresh->is_staged = true;
         if (refresh->is_switching)
             work_submit(host->work, &refresh->work);
+        else
+            waiter_wake_all(&refresh->waiters);
     }
     (void) pthread_mutex_unlock(&host->lock);
     if (ends)
@@ -608,6 +617,32 @@ refresh_flight_over(struct flight *flight)
     if (is_last)
         all_answered(refresh);
     flight_unref(flight);
+}
+
+/* --- those who wait for an answer --- */
+
+uint64_t
+refresh_asking_locked(const struct object *object)
+{
+    const struct refresh *refresh = object->refresh;
+
+    return refresh && !refresh->has_changes ? refresh->serial : 0;
+}
+
+bool
+refresh_wait_locked(struct object *object, uint64_t asking, struct mh_waiter *waiter)
+{
+    if (refresh_asking_locked(object) != asking)
+        return false;
+    waiter_add(&object->refresh->waiters, waiter);
+    return true;
+}
+
+void
+refresh_wake_all_locked(struct mh_host *host)
+{
+    for (struct refresh *refresh = host->refreshes; refresh; refresh = refresh->next)
+        waiter_wake_all(&refresh->waiters);
 }
 
 /* --- waiting for quiet --- */

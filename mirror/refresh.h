@@ -28,6 +28,15 @@ void refresh_flight_over(struct flight *flight);
 /* Once a second, on the fetch thread: switch what is quiet. */
 void refresh_tick(struct mh_host *host);
 
+/* The refresh that an object is part of, as long as its upstream has not answered for all of the
+ * group; 0: there is none, or what there is waits for quiet. host->lock held. */
+uint64_t refresh_asking_locked(const struct object *object);
+/* Wait for the end of that. Returns whether the waiter is paused now: not where it is over already.
+ * waiter_remove() takes it back, with host->lock held. */
+bool refresh_wait_locked(struct object *object, uint64_t asking, struct mh_waiter *waiter);
+/* Have all who wait look after their clients. host->lock held. */
+void refresh_wake_all_locked(struct mh_host *host);
+
 /* At the end of the host, when its threads are gone. */
 void refresh_free_all(struct mh_host *host);
 

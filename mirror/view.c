@@ -21,6 +21,7 @@
 #include "name.h"
 #include "refresh.h"
 #include "view_internal.h"
+#include "waiter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,8 @@ struct mh_view {
     uint32_t epoch;
     uint64_t news; /* the flight's, at the last BUSY */
     int fd;        /* of the version, when it has been read */
+    struct mh_wish wish;
+    uint64_t asking; /* the refresh that it waits for; 0: none */
     struct mh_head head;
     char *content_type;
     char *upstream;
@@ -78,6 +81,38 @@ freshen_locked(struct mh_view *view)
                                                                          : MH_CACHE_UPDATING;
 }
 
+/* Does the request want the upstream to be asked before it is answered? Then it is. */
+static void
+ask_first_locked(struct mh_view *view)
+{
+    const int64_t age_s = clock_wall_s() - view->version->meta.validated_at;
+    const int64_t max_age_s = view->wish.max_age_s;
+
+    if (max_age_s < 0 || view->version->is_immutable || (max_age_s > 0 && age_s <= max_age_s))
+        return;
+    refresh_start_locked(view->object, true);
+    view->asking = refresh_asking_locked(view->object);
+}
+
+/* The request takes only what is cached, and there is nothing. */
+static enum mh_code
+fail_uncached_locked(struct mh_view *view, struct mh_fault *f)
+{
+    const struct object *object = view->object;
+    const bool is_known = view->host->has_scanned && !object->leaving;
+
+    view->failed = is_known ? MH_TIMEOUT : MH_BUSY;
+    view->fault = mem_new(struct mh_fault);
+    if (!view->fault)
+        return fail(f, MH_NOMEM, 0, "out of memory for a request");
+    (void) fail(
+        view->fault, view->failed, 0,
+        is_known ? "'%s' is not in the cache, and the request wants nothing else (only-if-cached)"
+                 : "it is not known yet whether '%s' is in the cache; try again shortly",
+        object->label);
+    return MH_OK;
+}
+
 /* Decide what the view is of. */
 static enum mh_code
 attach_locked(struct mh_view *view, struct mh_fault *f)
@@ -93,6 +128,7 @@ attach_locked(struct mh_view *view, struct mh_fault *f)
         if (object->model)
             model_ensure_locked(object->model);
         view->cache = freshen_locked(view);
+        ask_first_locked(view);
         return MH_OK;
     }
     if (object->flight)
@@ -102,6 +138,8 @@ attach_locked(struct mh_view *view, struct mh_fault *f)
         view->fault = mem_dup(&failure->fault, sizeof(failure->fault));
         return view->fault ? MH_OK : fail(f, MH_NOMEM, 0, "out of memory for a request");
     }
+    if (view->wish.only_if_cached)
+        return fail_uncached_locked(view, f);
     if (!object->flight && !flight_start_locked(object))
         return fail(f, MH_NOMEM, 0, "out of memory for a download");
     view->flight = flight_ref(object->flight);
@@ -133,6 +171,13 @@ enum mh_code
 mh_view_open(struct mh_host *host, const char *target, struct mh_view **ret_view,
              struct mh_fault *fault)
 {
+    return mh_view_open_wishing(host, target, &MH_WISH_NONE, ret_view, fault);
+}
+
+enum mh_code
+mh_view_open_wishing(struct mh_host *host, const char *target, const struct mh_wish *wish,
+                     struct mh_view **ret_view, struct mh_fault *fault)
+{
     const char *below = NULL;
     const struct mirror *mirror = host_mirror_of(host, target, &below);
     struct buf name = BUF_INIT(16384);
@@ -153,6 +198,7 @@ mh_view_open(struct mh_host *host, const char *target, struct mh_view **ret_view
         return fail(fault, MH_NOMEM, 0, "out of memory for a request");
     }
     view->host = host;
+    view->wish = *wish;
     view->fd = -1;
     (void) pthread_mutex_lock(&host->lock);
     code = find_object_locked(view, mirror, buf_text(&name), below, fault);
@@ -288,9 +334,43 @@ look_at_flight(struct mh_view *view, struct mh_fault *f)
     return code;
 }
 
+/* Has the upstream answered? Then the view is of what there is now. */
+static enum mh_code
+look_at_asking(struct mh_view *view, struct mh_fault *f)
+{
+    struct mh_host *host = view->host;
+    struct object *object = view->object;
+    struct version *earlier = view->version;
+    enum mh_code code = MH_BUSY;
+
+    (void) pthread_mutex_lock(&host->lock);
+    if (refresh_asking_locked(object) != view->asking) {
+        view->asking = 0;
+        view->wish.max_age_s = -1;
+        code = attach_locked(view, f);
+        if (code == MH_OK && view->version && view->cache != MH_CACHE_OFFLINE) {
+            const bool has_changes = object->refresh && view->version == earlier;
+
+            view->cache = refresh_has_failed_locked(object) ? MH_CACHE_STALE
+                          : has_changes                     ? MH_CACHE_UPDATING
+                                                            : MH_CACHE_REVALIDATED;
+        }
+    }
+    (void) pthread_mutex_unlock(&host->lock);
+    if (code != MH_BUSY)
+        version_unref(earlier);
+    return code;
+}
+
 enum mh_code
 mh_view_head(struct mh_view *view, const struct mh_head **ret_head, struct mh_fault *fault)
 {
+    if (view->asking) {
+        enum mh_code code = look_at_asking(view, fault);
+
+        if (code != MH_OK)
+            return code;
+    }
     if (view->failed != MH_OK)
         return give_failure(view->failed, view->fault, fault);
     if (!view->has_head && view->version)
@@ -520,44 +600,45 @@ mh_view_upstream(const struct mh_view *view)
 
 /* --- waiting --- */
 
+/* Whether a refresh or a flight is waited for. */
+static pthread_mutex_t *
+waiting_lock(struct mh_view *view)
+{
+    if (view->asking)
+        return &view->host->lock;
+    return view->flight ? &view->flight->lock : NULL;
+}
+
 bool
 mh_view_wait(struct mh_view *view, struct mh_waiter *waiter)
 {
     struct flight *flight = view->flight;
+    pthread_mutex_t *lock = waiting_lock(view);
+    bool waits = false;
 
-    if (!flight)
+    if (!lock)
         return false;
-    (void) pthread_mutex_lock(&flight->lock);
-    bool waits = flight->news == view->news && flight->state != FLIGHT_FAILED;
-
-    if (waits) {
-        waiter->pause(waiter);
-        waiter->next = flight->waiters;
-        waiter->link = &flight->waiters;
-        if (waiter->next)
-            waiter->next->link = &waiter->next;
-        flight->waiters = waiter;
+    (void) pthread_mutex_lock(lock);
+    if (view->asking) {
+        waits = refresh_wait_locked(view->object, view->asking, waiter);
+    } else if (flight->news == view->news && flight->state != FLIGHT_FAILED) {
+        waiter_add(&flight->waiters, waiter);
+        waits = true;
     }
-    (void) pthread_mutex_unlock(&flight->lock);
+    (void) pthread_mutex_unlock(lock);
     return waits;
 }
 
 bool
 mh_view_unwait(struct mh_view *view, struct mh_waiter *waiter)
 {
-    struct flight *flight = view->flight;
+    pthread_mutex_t *lock = waiting_lock(view);
 
-    if (!flight)
+    if (!lock)
         return false;
-    (void) pthread_mutex_lock(&flight->lock);
-    bool was_waiting = waiter->link != NULL;
+    (void) pthread_mutex_lock(lock);
+    bool was_waiting = waiter_remove(waiter);
 
-    if (was_waiting) {
-        *waiter->link = waiter->next;
-        if (waiter->next)
-            waiter->next->link = waiter->link;
-        waiter->link = NULL;
-    }
-    (void) pthread_mutex_unlock(&flight->lock);
+    (void) pthread_mutex_unlock(lock);
     return was_waiting;
 }

@@ -23,6 +23,7 @@
 #include "ready.h"
 #include "reply.h"
 #include "request.h"
+#include "request_cache.h"
 
 #include <modelhost/view.h>
 
@@ -315,9 +316,13 @@ look(struct request *rq, enum answer *ret_answer, bool *ret_is_stale, struct mh_
 static enum mh_code
 open_view(struct request *rq, struct mh_fault *fault)
 {
+    struct mh_wish wish = MH_WISH_NONE;
+
     mh_view_close(rq->view);
     rq->view = NULL;
-    return mh_view_open(rq->server->host, rq->target.text, &rq->view, fault);
+    if (rq->server->settings->server.honours_requests)
+        wish = request_cache_wish(request_field(rq, "Cache-Control"), request_field(rq, "Pragma"));
+    return mh_view_open_wishing(rq->server->host, rq->target.text, &wish, &rq->view, fault);
 }
 
 enum answer

@@ -46,6 +46,7 @@ struct settings_server {
     uint64_t header_bytes;         /* the sum of a request's header fields */
     uint64_t max_age_ms;           /* that clients may keep an object unasked; 0: they ask */
     uint64_t immutable_max_age_ms; /* of one that never changes; 0: like the others */
+    bool honours_requests;         /* their Cache-Control, for a mirror's files */
     struct strings hosts;
     struct secret api_token;
     struct strings header; /* "Name: value", on answers for the app's files */

@@ -128,6 +128,15 @@ static const struct setting_key keys[] = {
      .prose = "The same for a file that never changes, because its URL names a commit, an exact "
               "version or a hash, or because its upstream says so. 0s: it is like any other."},
     {.section = "server",
+     .name = "request_cache_control",
+     .type = SETTING_BOOL,
+     .offset = SERVER(honours_requests),
+     .default_text = "off",
+     .is_reloadable = true,
+     .prose = "on: what a request's Cache-Control asks for is done. no-cache and max-age have the "
+              "upstream asked before the answer, as a browser's reload does; only-if-cached is "
+              "answered with 504 in place of a download. off: the mirror's settings decide alone."},
+    {.section = "server",
      .name = "hosts",
      .type = SETTING_HOSTS,
      .offset = SERVER(hosts),

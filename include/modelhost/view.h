@@ -59,6 +59,26 @@ struct mh_head {
 MH_MUST_USE enum mh_code mh_view_open(struct mh_host *host, const char *target,
                                       struct mh_view **ret_view, struct mh_fault *fault);
 
+/* What a request asks of a cache beyond the object (RFC 9111 §5.2.1). */
+struct mh_wish {
+    bool only_if_cached; /* what is not in the cache is not fetched */
+    int64_t max_age_s;   /* what was validated longer ago is asked about first; 0: in any case; -1:
+                            the mirror's setting decides alone */
+};
+#define MH_WISH_NONE ((struct mh_wish){.only_if_cached = false, .max_age_s = -1})
+
+/* mh_view_open() for such a request.
+ *
+ * wish  borrowed
+ *
+ * With only_if_cached, the view of what is not there fails with TIMEOUT, and with BUSY while it is
+ * not known. With max_age_s, mh_view_head() answers BUSY until the upstream has said that the
+ * object's group is unchanged (REVALIDATED), that it has changed (UPDATING: it is switched as a
+ * whole when it is quiet), or nothing (STALE). What can never change is not asked about. */
+MH_MUST_USE enum mh_code mh_view_open_wishing(struct mh_host *host, const char *target,
+                                              const struct mh_wish *wish, struct mh_view **ret_view,
+                                              struct mh_fault *fault);
+
 /* NULL is accepted. Never call it from a waiter's functions. */
 void mh_view_close(struct mh_view *view);
 
