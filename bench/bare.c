@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -135,6 +136,8 @@ send_some(struct client *client)
         }
         if (n < 0)
             return errno == EAGAIN ? 0 : -1;
+        if (n == 0) /* the file is shorter than it was */
+            return -1;
     }
     client->file = NULL;
     return 1;
@@ -244,6 +247,9 @@ main(int argc, char **argv)
         fprintf(stderr, "usage: bench-bare memory|sendfile DIR\n");
         return 2;
     }
+    /* sendfile(2) has no MSG_NOSIGNAL: a client that leaves in the middle would end this process.
+     */
+    (void) signal(SIGPIPE, SIG_IGN);
     uses_sendfile = strcmp(argv[1], "sendfile") == 0;
     DIR *dir = opendir(argv[2]);
 
