@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A load generator: keep-alive connections over loopback, one thread, epoll.
  *
- *   bench-load [-c CONNECTIONS] [-s SECONDS] [-m METHOD] [-H 'Name: value'] PORT PATH...
+ *   bench-load [-t] [-c CONNECTIONS] [-s SECONDS] [-r RATE] [-m METHOD] [-H 'Name: value'] PORT
+ * PATH...
  *
  * Every connection sends one request after another, the paths in turn, and reads each answer whole,
  * in pieces of 256 KiB: a generator that reads in small pieces hides what large answers cost the
- * server. It prints one line of JSON: requests, body bytes, seconds, microseconds at the median and
- * the 99th percentile, and how many answers were not what they should be (a status other than 200,
- * 206 or 304, or no Content-Length).
+ * server. With -r so many requests are sent a second, and no more; the time of each counts from
+ * when it was due, so that a server that is late with one answer does not hide how late the next
+ * is. -t is TLS 1.3.
+ *
+ * It prints one line of JSON: requests, body bytes, seconds, microseconds at the median and the
+ * 99th percentile, its own processor time (a generator that is busy all the time measures itself),
+ * and how many answers were not what they should be (a status other than 200, 206 or 304, or no
+ * Content-Length).
  *
  * It talks to 127.0.0.1 only, and stops by itself. It understands just enough HTTP/1.1 for the
  * servers that are measured: an answer has a Content-Length, or no body. */
-#include <arpa/inet.h>
+#include "stream.h"
+
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,12 +34,15 @@
 #define MAX_CONNECTIONS 20000
 #define MAX_SAMPLES     (4u << 20)
 #define MAX_SECONDS     120
+#define MAX_RATE        1e6
 
 struct connection {
-    int fd;
+    struct stream stream;
+    struct connection *next_idle; /* of a paced load */
     uint64_t began_ns;
     uint64_t body_left;
     bool in_body;
+    bool is_asking;
     size_t head_length;
     char head[MAX_HEAD_BYTES];
 };
@@ -55,7 +61,11 @@ struct load {
     int path_count;
     int next_path;
     uint16_t port;
+    bool is_tls;
     int epoll_fd;
+    double interval_ns; /* 0: as fast as it goes */
+    double due_ns;
+    struct connection *idle;
     uint64_t requests;
     uint64_t bytes;
     uint64_t errors;
@@ -64,22 +74,6 @@ struct load {
 };
 
 static char piece[PIECE_BYTES];
-
-static uint64_t
-now_ns(void)
-{
-    struct timespec now;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t) now.tv_sec * 1000000000u + (uint64_t) now.tv_nsec;
-}
-
-static void
-die(const char *what)
-{
-    perror(what);
-    exit(1);
-}
 
 /* The requests are written once: what the client spends on one is missing where the server waits.
  */
@@ -104,43 +98,49 @@ write_requests(struct load *load)
 }
 
 static void
-send_request(struct load *load, struct connection *c)
+send_request(struct load *load, struct connection *c, uint64_t began_ns)
 {
     const struct text *text = &load->texts[load->next_path++ % load->path_count];
 
-    c->began_ns = now_ns();
+    c->began_ns = began_ns;
     c->head_length = 0;
     c->in_body = false;
-    if (send(c->fd, text->bytes, text->length, MSG_NOSIGNAL) != (ssize_t) text->length)
-        die("bench-load: send");
+    c->is_asking = true;
+    stream_send(&c->stream, text->bytes, text->length);
+}
+
+/* A connection has nothing to do: give it the next request, or let it wait for one. */
+static void
+rest(struct load *load, struct connection *c)
+{
+    c->is_asking = false;
+    if (load->interval_ns > 0) {
+        c->next_idle = load->idle;
+        load->idle = c;
+    } else {
+        send_request(load, c, stream_now_ns());
+    }
 }
 
 static void
 open_connection(struct load *load, struct connection *c)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(load->port)};
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-    int one = 1;
 
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || connect(c->fd, (struct sockaddr *) &address, sizeof(address)) < 0)
-        die("bench-load: connect");
-    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, c->fd, &event) < 0)
+    stream_open(&c->stream, load->port, load->is_tls, 0);
+    if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, c->stream.fd, &event) < 0)
         die("bench-load: epoll_ctl");
-    send_request(load, c);
 }
 
 static void
 answer_is_whole(struct load *load, struct connection *c)
 {
-    uint64_t us = (now_ns() - c->began_ns) / 1000;
+    uint64_t us = (stream_now_ns() - c->began_ns) / 1000;
 
     load->requests++;
     if (load->sample_count < MAX_SAMPLES)
         load->samples_us[load->sample_count++] = us < UINT32_MAX ? (uint32_t) us : UINT32_MAX;
-    send_request(load, c);
+    rest(load, c);
 }
 
 /* The value of Content-Length in a whole head, or -1: it has none. Line by line, since a search
@@ -224,22 +224,48 @@ take_bytes(struct load *load, struct connection *c, size_t n)
         answer_is_whole(load, c);
 }
 
+/* A server may close after so many requests; between two answers it is no error. */
+static void
+closed(struct load *load, struct connection *c)
+{
+    bool was_asking = c->is_asking;
+
+    if (was_asking && (c->head_length > 0 || c->in_body))
+        load->errors++;
+    stream_close(&c->stream);
+    open_connection(load, c);
+    if (was_asking)
+        send_request(load, c, c->began_ns);
+}
+
 static void
 readable(struct load *load, struct connection *c)
 {
-    ssize_t n = recv(c->fd, piece, sizeof(piece), MSG_DONTWAIT);
+    ssize_t n;
 
-    if (n > 0) {
-        take_bytes(load, c, (size_t) n);
-        return;
+    do {
+        n = stream_receive(&c->stream, piece, sizeof(piece));
+        if (n > 0)
+            take_bytes(load, c, (size_t) n);
+        else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+            closed(load, c);
+    } while (n > 0 && c->stream.tls);
+}
+
+/* Send what is due; returns how long to wait for the next. */
+static uint64_t
+send_due(struct load *load)
+{
+    double now = (double) stream_now_ns();
+
+    while (load->interval_ns > 0 && load->idle && load->due_ns <= now) {
+        struct connection *c = load->idle;
+
+        load->idle = c->next_idle;
+        send_request(load, c, (uint64_t) load->due_ns);
+        load->due_ns += load->interval_ns;
     }
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    /* A server may close after so many requests; between two it is no error. */
-    if (c->head_length > 0 || c->in_body)
-        load->errors++;
-    (void) close(c->fd);
-    open_connection(load, c);
+    return load->idle && load->due_ns > now ? (uint64_t) (load->due_ns - now) : 100000000u;
 }
 
 static int
@@ -250,32 +276,53 @@ by_value(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static double
+processor_seconds(void)
+{
+    struct rusage used;
+
+    (void) getrusage(RUSAGE_SELF, &used);
+    return (double) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           (double) (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
+static void
+print_result(struct load *load, double seconds, double processor)
+{
+    size_t n = load->sample_count;
+
+    qsort(load->samples_us, n, sizeof(uint32_t), by_value);
+    printf("{\"requests\": %llu, \"bytes\": %llu, \"seconds\": %.4f, \"p50_us\": %u, "
+           "\"p99_us\": %u, \"client_cpu\": %.4f, \"errors\": %llu}\n",
+           (unsigned long long) load->requests, (unsigned long long) load->bytes, seconds,
+           n ? load->samples_us[n / 2] : 0, n ? load->samples_us[n * 99 / 100] : 0, processor,
+           (unsigned long long) load->errors);
+}
+
 static void
 run(struct load *load, struct connection *connections, int count, double seconds)
 {
     struct epoll_event events[256];
-    uint64_t began = now_ns();
-    uint64_t until = began + (uint64_t) (seconds * 1e9);
-    size_t n;
 
+    /* All are open before the time begins: a handshake is not what is measured. */
     for (int i = 0; i < count; i++)
         open_connection(load, &connections[i]);
-    while (now_ns() < until) {
-        int ready = epoll_wait(load->epoll_fd, events, 256, 100);
+    double processor = processor_seconds();
+    uint64_t began = stream_now_ns();
+    uint64_t until = began + (uint64_t) (seconds * 1e9);
+
+    load->due_ns = (double) began;
+    for (int i = 0; i < count; i++)
+        rest(load, &connections[i]);
+    while (stream_now_ns() < until) {
+        uint64_t wait_ns = send_due(load);
+        struct timespec timeout = {.tv_nsec = (long) (wait_ns < 100000000u ? wait_ns : 100000000u)};
+        int ready = epoll_pwait2(load->epoll_fd, events, 256, &timeout, NULL);
 
         for (int i = 0; i < ready; i++)
             readable(load, events[i].data.ptr);
     }
-    double took = (double) (now_ns() - began) / 1e9;
-
-    n = load->sample_count;
-    qsort(load->samples_us, n, sizeof(uint32_t), by_value);
-    printf(
-        "{\"requests\": %llu, \"bytes\": %llu, \"seconds\": %.4f, \"p50_us\": %u, \"p99_us\": %u, "
-        "\"errors\": %llu}\n",
-        (unsigned long long) load->requests, (unsigned long long) load->bytes, took,
-        n ? load->samples_us[n / 2] : 0, n ? load->samples_us[n * 99 / 100] : 0,
-        (unsigned long long) load->errors);
+    print_result(load, (double) (stream_now_ns() - began) / 1e9, processor_seconds() - processor);
 }
 
 int
@@ -283,14 +330,18 @@ main(int argc, char **argv)
 {
     struct load load = {.method = "GET", .header = ""};
     int count = 8;
-    double seconds = 1;
+    double seconds = 1, rate = 0;
     int option;
 
-    while ((option = getopt(argc, argv, "c:s:m:H:")) != -1) {
-        if (option == 'c')
+    while ((option = getopt(argc, argv, "tc:s:r:m:H:")) != -1) {
+        if (option == 't')
+            load.is_tls = true;
+        else if (option == 'c')
             count = (int) strtol(optarg, NULL, 10);
         else if (option == 's')
             seconds = strtod(optarg, NULL);
+        else if (option == 'r')
+            rate = strtod(optarg, NULL);
         else if (option == 'm')
             load.method = optarg;
         else if (option == 'H')
@@ -298,11 +349,13 @@ main(int argc, char **argv)
         else
             return 2;
     }
-    if (argc - optind < 2 || count < 1 || count > MAX_CONNECTIONS || seconds > MAX_SECONDS) {
-        fprintf(stderr,
-                "usage: bench-load [-c N] [-s SECONDS] [-m METHOD] [-H HEADER] PORT PATH...\n");
+    if (argc - optind < 2 || count < 1 || count > MAX_CONNECTIONS || !(seconds <= MAX_SECONDS) ||
+        !(rate >= 0 && rate <= MAX_RATE)) {
+        fprintf(stderr, "usage: bench-load [-t] [-c N] [-s SECONDS] [-r RATE] [-m METHOD] "
+                        "[-H HEADER] PORT PATH...\n");
         return 2;
     }
+    load.interval_ns = rate > 0 ? 1e9 / rate : 0;
     load.port = (uint16_t) strtoul(argv[optind], NULL, 10);
     load.paths = argv + optind + 1;
     load.path_count = argc - optind - 1;

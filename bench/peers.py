@@ -13,6 +13,7 @@ import socket
 import subprocess
 
 SERVER_CORE = "0"
+CONNECTIONS = 16000  # that each is set up for
 
 
 def free_port():
@@ -28,23 +29,29 @@ def wait_for_port(port, process, seconds=10):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args[0]} ended with status {process.returncode}")
+            raise RuntimeError(f"it ended with status {process.returncode}")
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
-    raise RuntimeError(f"{process.args[0]} does not listen on {port}")
+    raise RuntimeError(f"it does not listen on {port}")
 
 
 class Peer:
-    """One server, started once and stopped at the end. `prefix` stands before every path."""
+    """One server, started once and stopped at the end. `prefix` stands before every path.
+
+    files   the folder that it serves
+    work    where its own folder is made
+    pair    (certificate, key), to serve with TLS on its port; None: in the clear"""
 
     name = ""
     command = ""
     prefix = "/"
+    has_tls = False  # can it be given a pair?
 
-    def __init__(self, files, work):
-        self.files, self.work = files, work / self.name
+    def __init__(self, files, work, pair=None):
+        self.files, self.pair = files, pair
+        self.work = work / self.name.replace(" ", "-")
         self.work.mkdir()
         self.port = free_port()
 
@@ -65,10 +72,17 @@ class Peer:
             ["taskset", "-c", SERVER_CORE, *self.arguments()],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
         )
-        wait_for_port(self.port, self.process)
+        try:
+            wait_for_port(self.port, self.process)
+        except RuntimeError as problem:
+            self.stop()
+            said = (self.work / "log").read_text(errors="replace").strip()
+            raise RuntimeError(f"{self.name}: {problem}: {said}") from None
         return self
 
     def stop(self):
+        if self.process.poll() is not None:
+            return
         os.killpg(self.process.pid, signal.SIGTERM)
         try:
             self.process.wait(10)
@@ -93,14 +107,15 @@ class Peer:
         return found
 
     def cpu_seconds(self):
-        ticks = 0
+        """Of all threads that live, to the nanosecond; none of these servers ends threads under load."""
+        total = 0
         for pid in self.processes():
-            try:
-                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            ticks += int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK")
+            for task in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"):
+                try:
+                    total += int(task.read_text().split()[0])
+                except OSError:
+                    continue
+        return total / 1e9
 
     def resident_kib(self):
         total = 0
@@ -124,6 +139,7 @@ def first_line(*command):
 class Modelhost(Peer):
     name = "modelhost (root)"
     command = ""  # set by run
+    has_tls = True
 
     @classmethod
     def version(cls):
@@ -133,8 +149,10 @@ class Modelhost(Peer):
         return []
 
     def arguments(self):
+        tls = ["--tls-cert", self.pair[0], "--tls-key", self.pair[1]] if self.pair else []
         return [self.command, "serve", "--root", str(self.files), "-q", "-l", f"127.0.0.1:{self.port}",
-                "--cache-dir", str(self.work / "cache"), "--set", "server.threads=1", *self.settings()]
+                "--cache-dir", str(self.work / "cache"), "--set", "server.threads=1",
+                "--set", f"server.max_connections={CONNECTIONS}", "--set", "server.idle_timeout=600s", *tls, *self.settings()]
 
 
 class ModelhostMirror(Modelhost):
@@ -146,6 +164,15 @@ class ModelhostMirror(Modelhost):
 
     def settings(self):
         return ["--mirror", f"bench={self.upstream}"]
+
+
+class ModelhostSmallHeaders(ModelhostMirror):
+    """With what a request's headers may take set as low as it goes in practice."""
+
+    name = "modelhost (header_size 3.5 KiB)"
+
+    def settings(self):
+        return [*super().settings(), "--set", "server.header_size=3584B"]
 
 
 class Bare(Peer):
@@ -174,6 +201,7 @@ class BareSendfile(Bare):
 
 class Nginx(Peer):
     name = command = "nginx"
+    has_tls = True
 
     @classmethod
     def version(cls):
@@ -181,10 +209,12 @@ class Nginx(Peer):
 
     def arguments(self):
         config = self.work / "nginx.conf"
+        tls = (f"ssl_certificate {self.pair[0]}; ssl_certificate_key {self.pair[1]}; ssl_protocols TLSv1.3;"
+               if self.pair else "")
         config.write_text(f"""
             daemon off; worker_processes 1; pid {self.work}/pid; error_log {self.work}/error.log;
             {"user root;" if os.geteuid() == 0 else ""}
-            events {{ worker_connections 20000; }}
+            events {{ worker_connections {CONNECTIONS}; }}
             http {{
                 access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
                 keepalive_timeout 600s;
@@ -192,7 +222,10 @@ class Nginx(Peer):
                 open_file_cache_min_uses 1; default_type application/octet-stream;
                 client_body_temp_path {self.work}/1; proxy_temp_path {self.work}/2;
                 fastcgi_temp_path {self.work}/3; uwsgi_temp_path {self.work}/4; scgi_temp_path {self.work}/5;
-                server {{ listen 127.0.0.1:{self.port} backlog=4096; root {self.files}; }}
+                server {{
+                    listen 127.0.0.1:{self.port} backlog=4096 {"ssl" if self.pair else ""};
+                    root {self.files}; {tls}
+                }}
             }}
         """)
         return ["nginx", "-c", str(config)]
@@ -200,6 +233,7 @@ class Nginx(Peer):
 
 class Lighttpd(Peer):
     name = command = "lighttpd"
+    has_tls = any(pathlib.Path("/usr/lib").glob("**/lighttpd/mod_openssl.so"))
 
     @classmethod
     def version(cls):
@@ -214,14 +248,21 @@ class Lighttpd(Peer):
             server.max-keep-alive-requests = 1000000
             server.max-keep-alive-idle = 600
             server.max-fds = 20000
+            server.max-connections = {CONNECTIONS}
             server.stat-cache-engine = "simple"
             mimetype.assign = ("" => "application/octet-stream")
-        """)
+        """ + (f"""
+            server.modules = ("mod_openssl")
+            ssl.engine = "enable"
+            ssl.pemfile = "{self.pair[0]}"
+            ssl.privkey = "{self.pair[1]}"
+        """ if self.pair else ""))
         return ["lighttpd", "-D", "-f", str(config)]
 
 
 class H2o(Peer):
     name = command = "h2o"
+    has_tls = True
 
     @classmethod
     def version(cls):
@@ -229,10 +270,11 @@ class H2o(Peer):
 
     def arguments(self):
         config = self.work / "h2o.conf"
+        tls = f", ssl: {{ certificate-file: {self.pair[0]}, key-file: {self.pair[1]} }}" if self.pair else ""
         config.write_text(f"""
 num-threads: 1
-max-connections: 20000
-listen: {{ host: 127.0.0.1, port: {self.port} }}
+max-connections: {CONNECTIONS}
+listen: {{ host: 127.0.0.1, port: {self.port}{tls} }}
 hosts: {{ default: {{ paths: {{ "/": {{ file.dir: "{self.files}" }} }} }} }}
 {"user: root" if os.geteuid() == 0 else ""}
 """)
@@ -241,6 +283,7 @@ hosts: {{ default: {{ paths: {{ "/": {{ file.dir: "{self.files}" }} }} }} }}
 
 class Caddy(Peer):
     name = command = "caddy"
+    has_tls = True
 
     @classmethod
     def version(cls):
@@ -253,7 +296,8 @@ class Caddy(Peer):
     admin off
     auto_https off
 }}
-http://127.0.0.1:{self.port} {{
+{"https" if self.pair else "http"}://127.0.0.1:{self.port} {{
+    {f"tls {self.pair[0]} {self.pair[1]}" if self.pair else ""}
     root * {self.files}
     file_server
 }}
@@ -261,4 +305,41 @@ http://127.0.0.1:{self.port} {{
         return ["env", f"HOME={self.work}", "GOMAXPROCS=1", "caddy", "run", "--config", str(config)]
 
 
-ALL = [Modelhost, ModelhostMirror, Nginx, Lighttpd, H2o, Caddy, BareMemory, BareSendfile]
+class Varnish(Peer):
+    """A cache in memory before the bare server, whose answers it keeps for as long as the run takes."""
+
+    name = "Varnish"
+    command = "varnishd"
+    upstream_port = 0  # set by run
+
+    @classmethod
+    def version(cls):
+        return first_line("varnishd", "-V")
+
+    def arguments(self):
+        return ["varnishd", "-F", "-n", str(self.work / "v"), "-a", f"127.0.0.1:{self.port}", "-s", "malloc,400m",
+                "-b", f"127.0.0.1:{self.upstream_port}", "-p", "default_ttl=86400",
+                "-p", "thread_pool_max=2000", "-p", "thread_pools=1"]
+
+
+class Sirv(Peer):
+    """Node's static server of the TF.js demos' kind; `npm ci` in bench/sirv installs it."""
+
+    name = "sirv"
+    script = pathlib.Path(__file__).parent / "sirv" / "node_modules" / "sirv-cli" / "bin.js"
+    command = "node"
+
+    @classmethod
+    def is_installed(cls):
+        return shutil.which("node") is not None and cls.script.exists()
+
+    @classmethod
+    def version(cls):
+        return first_line("node", str(cls.script), "--version") + ", node " + first_line("node", "--version")
+
+    def arguments(self):
+        return ["node", str(self.script), str(self.files), "--quiet", "--etag", "--host", "127.0.0.1",
+                "--port", str(self.port)]
+
+
+ALL = [Modelhost, ModelhostMirror, Nginx, Lighttpd, H2o, Varnish, Caddy, Sirv, BareMemory, BareSendfile]

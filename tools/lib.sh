@@ -48,6 +48,19 @@ LINT_NEEDS=(
     shellcheck:shellcheck
     codespell:codespell
 )
+# What bench/run measures with and beside; bench/prepare installs it.
+BENCH_NEEDS=(
+    libssl-dev:openssl.pc
+    iproute2:ip
+    util-linux:nsenter
+    openssl:openssl
+    nginx:nginx
+    lighttpd:lighttpd
+    'lighttpd-mod-openssl:/usr/lib/lighttpd/mod_openssl.so'
+    h2o:h2o
+    varnish:varnishd
+    caddy:caddy
+)
 NODE_MIN=18
 
 die() {
@@ -125,14 +138,14 @@ install_node() {
     has_node || die "node $NODE_MIN or newer is needed, and $(command -v node) is $(node --version)"
 }
 
-# The packages of the lock file, from whatever registry npm is set up for. npm leaves a copy of the
-# lock in node_modules: while that is the newer one, there is nothing to do. No package's script is
-# run: what is needed works without.
+# install_node_modules DIR: the packages of its lock file, from whatever registry npm is set up for.
+# npm leaves a copy of the lock in node_modules: while that is the newer one, there is nothing to do.
+# No package's script is run: what is needed works without.
 install_node_modules() {
-    local dir=$TREE/tests/browser
+    local dir=$TREE/$1
 
     [[ $dir/node_modules/.package-lock.json -nt $dir/package-lock.json ]] && return
-    note "installing the npm packages of tests/browser"
+    note "installing the npm packages of ${dir#"$TREE"/}"
     (cd "$dir" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
     touch "$dir/node_modules/.package-lock.json"
 }
