@@ -70,7 +70,8 @@ struct object {
     uint64_t seen_bytes;     /* length as last seen since its manifest was, for sums; or unknown */
     unsigned views;          /* open now, and not resting */
     struct refresh *refresh; /* the one that it is part of */
-    uint64_t refresh_failed_ms; /* when its last refresh failed, monotonic; 0: it did not */
+    struct failure *refresh_failure; /* of that; of manifests and what none names; NULL: none */
+    uint64_t refresh_failed_ms;      /* when its last refresh failed, monotonic; 0: it did not */
 };
 
 struct mh_host {

@@ -49,6 +49,7 @@ object_free(struct object *object)
     version_unref(atomic_load_explicit(&object->current, memory_order_relaxed));
     list_done(&object->named_by, NULL);
     mem_free(object->failure);
+    mem_free(object->refresh_failure);
     mem_free(object->key);
     mem_free(object->target);
     mem_free(object->label);

@@ -393,14 +393,31 @@ remove_partials(const struct refresh *refresh)
     }
 }
 
+/* For those who ask about models. Without memory nobody is told. */
+static void
+note_failure_locked(const struct refresh *refresh, struct object *object, uint64_t now)
+{
+    mem_free(object->refresh_failure);
+    object->refresh_failure = NULL;
+    if (refresh->code == MH_OK || (!object->model && object->named_by.count > 0))
+        return;
+    object->refresh_failure = mem_new(struct failure);
+    if (object->refresh_failure)
+        *object->refresh_failure =
+            (struct failure){.code = refresh->code, .at_ms = now, .fault = refresh->fault};
+}
+
 static void
 mark_failure_locked(struct refresh *refresh)
 {
     uint64_t now = clock_mono_ms();
 
-    for (size_t i = 0; i < refresh->files.count; i++)
-        ((struct refresh_file *) refresh->files.items[i])->object->refresh_failed_ms =
-            refresh->code == MH_OK ? 0 : now + (now == 0);
+    for (size_t i = 0; i < refresh->files.count; i++) {
+        struct object *object = ((struct refresh_file *) refresh->files.items[i])->object;
+
+        object->refresh_failed_ms = refresh->code == MH_OK ? 0 : now + (now == 0);
+        note_failure_locked(refresh, object, now);
+    }
 }
 
 static void

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the mirror tells of its models and flights (include/modelhost/model.h), and pulls.
+/* What the mirror tells of its models and flights (include/modelhost/model.h).
  *
  * Everything is read from the index under host->lock and copied out: a caller formats it at
- * leisure. A pull is what a client does that asks for a manifest and hangs up: the flight goes on.
- */
+ * leisure. */
 #include <modelhost/model.h>
 
 #include "buf.h"
@@ -13,8 +12,6 @@
 #include "mem.h"
 #include "model.h"
 #include "name.h"
-
-#include <modelhost/view.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +155,11 @@ tell_locked(const struct object *object, struct mh_model *ret, struct mh_fault *
         add_parts(object->model, &model, &tally);
     model.is_pinned = version && version->meta.is_pinned;
     model.state = state_of(&model, &tally);
+    model.is_refreshing = object->refresh != NULL;
+    if (object->refresh_failure && !model.is_refreshing) {
+        model.refresh_code = object->refresh_failure->code;
+        model.refresh_fault = object->refresh_failure->fault;
+    }
     if (tally.failed && model.state == MH_MODEL_INCOMPLETE) {
         model.code = tally.failed->failure->code;
         model.fault = tally.failed->failure->fault;
@@ -300,38 +302,4 @@ mh_flights_list(struct mh_host *host, struct mh_flight_info **ret_flights, size_
     *ret_flights = flights;
     *ret_n = n;
     return MH_OK;
-}
-
-/* --- pulls --- */
-
-static void
-forget_failures_locked(struct object *object)
-{
-    object_set_failure_locked(object, MH_OK, NULL);
-    for (size_t i = 0; object->model && i < object->model->part_count; i++)
-        object_set_failure_locked(object->model->parts[i].object, MH_OK, NULL);
-}
-
-enum mh_code
-mh_pull(struct mh_host *host, const char *path, struct mh_fault *fault)
-{
-    const char *below = NULL;
-    const struct mirror *mirror = host_mirror_of(host, path, &below);
-    struct mh_view *view = NULL;
-    struct buf name = BUF_INIT(16384);
-
-    if (mirror &&
-        name_from_target(below, (const char *const *) mirror->query_ignore, &name, NULL) == MH_OK) {
-        (void) pthread_mutex_lock(&host->lock);
-        struct object *object = object_find_locked(host, mirror, buf_text(&name));
-
-        if (object)
-            forget_failures_locked(object);
-        (void) pthread_mutex_unlock(&host->lock);
-    }
-    buf_done(&name);
-    enum mh_code code = mh_view_open(host, path, &view, fault);
-
-    mh_view_close(view);
-    return code;
 }

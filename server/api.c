@@ -285,12 +285,14 @@ resolve_all(struct request *rq, const struct json *what, struct list *paths, str
 }
 
 static enum mh_code
-pull_all(struct request *rq, const struct list *paths, struct mh_fault *fault)
+pull_all(struct request *rq, const struct list *paths, bool refreshes, struct mh_fault *fault)
 {
+    struct mh_host *host = rq->server->host;
     enum mh_code code = MH_OK;
 
     for (size_t i = 0; code == MH_OK && i < paths->count; i++)
-        code = mh_pull(rq->server->host, paths->items[i], fault);
+        code = refreshes ? mh_refresh(host, paths->items[i], fault)
+                         : mh_pull(host, paths->items[i], fault);
     return code;
 }
 
@@ -330,7 +332,7 @@ answer_api_pull(struct request *rq)
         fault_prepend(&fault, "the body is no JSON");
     }
     if (code == MH_OK)
-        code = pull_all(rq, &paths, &fault);
+        code = pull_all(rq, &paths, json_bool(json_get(body, "refresh"), false), &fault);
     if (code == MH_OK)
         write_pulled(what, &paths, &json);
     list_done(&paths, mem_free);

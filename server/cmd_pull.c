@@ -54,8 +54,12 @@ pull_jobs(const struct invocation *invocation, const struct settings *settings,
           struct puller *puller, struct pull_job *jobs)
 {
     struct progress progress;
-    struct pull pull = {puller, jobs, invocation->word_count, &progress,
-                        pull_patience_ms(settings)};
+    struct pull pull = {.puller = puller,
+                        .jobs = jobs,
+                        .job_count = invocation->word_count,
+                        .progress = &progress,
+                        .refreshes = invocation->wants_refresh,
+                        .patience_ms = pull_patience_ms(settings)};
     struct pull_job *job;
     int status = 0;
 

@@ -25,6 +25,7 @@ struct invocation {
     bool wants_json;
     bool wants_open;                         /* serve --open */
     bool wants_repair;                       /* verify --repair */
+    bool wants_refresh;                      /* pull --refresh */
     bool wants_check;                        /* config --check */
     bool wants_print;                        /* config --print */
     bool wants_example;                      /* config --example */

@@ -35,16 +35,22 @@ write_or_null(struct jsonw *w, const char *name, const char *text)
     jsonw_string(w, name, text[0] != '\0' ? text : NULL);
 }
 
-void
-model_json_write_failure(struct jsonw *w, enum mh_code code, const struct mh_fault *fault)
+static void
+write_failure(struct jsonw *w, const char *name, enum mh_code code, const struct mh_fault *fault)
 {
-    jsonw_object_begin(w, "failure");
+    jsonw_object_begin(w, name);
     jsonw_string(w, "code", mh_code_name(code));
     jsonw_string(w, "sentence", fault->sentence);
     write_or_null(w, "expected", fault->expected);
     write_or_null(w, "found", fault->found);
     write_or_null(w, "upstream", fault->upstream);
     jsonw_object_end(w);
+}
+
+void
+model_json_write_failure(struct jsonw *w, enum mh_code code, const struct mh_fault *fault)
+{
+    write_failure(w, "failure", code, fault);
 }
 
 void
@@ -62,6 +68,10 @@ model_json_write(struct jsonw *w, const char *name, const struct mh_model *model
     write_time(w, "last_used", model->last_used);
     if (model->code != MH_OK)
         model_json_write_failure(w, model->code, &model->fault);
+    if (model->is_refreshing)
+        jsonw_bool(w, "refreshing", true);
+    if (model->refresh_code != MH_OK)
+        write_failure(w, "refresh_failure", model->refresh_code, &model->refresh_fault);
     jsonw_object_end(w);
 }
 
@@ -155,6 +165,9 @@ model_json_read(const struct json *value, struct mh_model *ret, struct mh_fault 
     model.last_used = read_time(json_string(json_get(value, "last_used")));
     model.is_pinned = json_bool(json_get(value, "pinned"), false);
     model.code = model_json_read_failure(json_get(value, "failure"), &model.fault);
+    model.is_refreshing = json_bool(json_get(value, "refreshing"), false);
+    model.refresh_code =
+        model_json_read_failure(json_get(value, "refresh_failure"), &model.refresh_fault);
     model.path = str_dup(path);
     model.url = str_dup(url != NULL ? url : "");
     if (model.path == NULL || model.url == NULL) {

@@ -82,25 +82,51 @@ pull_job_done(struct pull_job *job)
     *job = (struct pull_job){0};
 }
 
+/* BUSY passes: a file is between two states. */
+static void
+begin(const struct pull *pull, struct pull_job *job)
+{
+    char *path = NULL;
+    enum mh_code code = pull->puller->begin(pull->puller, job->what,
+                                            pull->refreshes && !job->is_pulled, &path, &job->fault);
+
+    if (code == MH_OK) {
+        mem_free(job->path);
+        job->path = path;
+        job->idle_since_ms = 0;
+    } else if (code != MH_BUSY) {
+        finish(job, code);
+    }
+}
+
 void
 pull_begin(struct pull *pull)
 {
-    for (size_t i = 0; i < pull->job_count; i++) {
-        struct pull_job *job = &pull->jobs[i];
-        enum mh_code code = pull->puller->begin(pull->puller, job->what, &job->path, &job->fault);
+    for (size_t i = 0; i < pull->job_count; i++)
+        begin(pull, &pull->jobs[i]);
+}
 
-        if (code != MH_OK)
-            finish(job, code);
-    }
+static bool
+is_idle_too_long(struct pull_job *job, uint64_t now_ms)
+{
+    if (job->idle_since_ms == 0)
+        job->idle_since_ms = now_ms;
+    return now_ms - job->idle_since_ms > IDLE_MS;
+}
+
+static void
+begin_late(const struct pull *pull, struct pull_job *job, uint64_t now_ms)
+{
+    begin(pull, job);
+    if (!job->path && !job->is_finished && is_idle_too_long(job, now_ms))
+        finish(job, MH_BUSY);
 }
 
 /* Nothing fetches it. Not at once an error: a flight may be between two states. */
 static void
 note_idle(struct pull_job *job, uint64_t now_ms)
 {
-    if (job->idle_since_ms == 0)
-        job->idle_since_ms = now_ms;
-    else if (now_ms - job->idle_since_ms > IDLE_MS)
+    if (is_idle_too_long(job, now_ms))
         finish(job, fail(&job->fault, MH_CANCELLED, 0,
                          "'%s' is incomplete, and nothing fetches it any more; pull it again",
                          job->path));
@@ -138,8 +164,31 @@ note_arriving(struct pull_job *job, bool has_moved, uint64_t patience_ms, uint64
                          (uintmax_t) (patience_ms / 1000)));
 }
 
+/* The refresh is over, and what is cached is whole. */
 static void
-take_model(struct pull_job *job, struct mh_model *model, uint64_t patience_ms, uint64_t now_ms)
+finish_complete(const struct pull *pull, struct pull_job *job)
+{
+    if (pull->refreshes && job->model.refresh_code != MH_OK)
+        job->fault = job->model.refresh_fault;
+    finish(job, pull->refreshes ? job->model.refresh_code : MH_OK);
+}
+
+static void
+take_incomplete(const struct pull *pull, struct pull_job *job, uint64_t now_ms)
+{
+    if (job->model.code != MH_OK) {
+        job->fault = job->model.fault;
+        finish(job, job->model.code);
+    } else if (pull->refreshes && !job->is_pulled) {
+        job->is_pulled = true;
+        begin(pull, job);
+    } else {
+        note_idle(job, now_ms);
+    }
+}
+
+static void
+take_model(const struct pull *pull, struct pull_job *job, struct mh_model *model, uint64_t now_ms)
 {
     bool has_moved = !job->has_model || model->bytes_present != job->model.bytes_present;
 
@@ -147,21 +196,20 @@ take_model(struct pull_job *job, struct mh_model *model, uint64_t patience_ms, u
         mh_model_done(&job->model);
     job->model = *model;
     job->has_model = true;
+    if (model->is_refreshing && pull->refreshes) {
+        note_arriving(job, has_moved, pull->patience_ms, now_ms);
+        return;
+    }
     switch (model->state) {
     case MH_MODEL_COMPLETE:
-        finish(job, MH_OK);
+        finish_complete(pull, job);
         break;
     case MH_MODEL_ARRIVING:
-        note_arriving(job, has_moved, patience_ms, now_ms);
+        note_arriving(job, has_moved, pull->patience_ms, now_ms);
         break;
     case MH_MODEL_INCOMPLETE:
     case MH_MODEL_CORRUPT:
-        if (model->code != MH_OK) {
-            job->fault = model->fault;
-            finish(job, model->code);
-        } else {
-            note_idle(job, now_ms);
-        }
+        take_incomplete(pull, job, now_ms);
         break;
     }
 }
@@ -171,12 +219,20 @@ look(const struct pull *pull, struct pull_job *job, uint64_t now_ms)
 {
     struct mh_model model = {0};
     struct mh_fault fault = {0};
+
+    if (!job->path) {
+        begin_late(pull, job, now_ms);
+        return;
+    }
     enum mh_code code = pull->puller->look(pull->puller, job->path, &model, &fault);
 
     if (code == MH_OK) {
-        take_model(job, &model, pull->patience_ms, now_ms);
+        take_model(pull, job, &model, now_ms);
     } else if (code == MH_BUSY) {
         note_idle(job, now_ms);
+    } else if (code == MH_NOT_FOUND && pull->refreshes) {
+        finish(job, fail(&job->fault, MH_NOT_FOUND, 0,
+                         "the upstream has '%s' no more, so it left the cache", job->path));
     } else if (code == MH_NOT_FOUND) {
         /* It was begun, so it was there: only a failed check takes a model back without a trace. */
         finish(job,
@@ -202,7 +258,7 @@ summarise(const struct pull *pull, char *name, size_t size)
         const struct pull_job *job = &pull->jobs[i];
 
         finished += job->is_finished;
-        if (!job->is_finished && current[0] == '\0')
+        if (!job->is_finished && current[0] == '\0' && job->path != NULL)
             current = job->path;
         line.bytes += job->has_model ? job->model.bytes_present : 0;
         line.total += job->has_model ? job->model.bytes : 0;

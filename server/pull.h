@@ -16,9 +16,9 @@
 
 /* Who does the work. */
 struct puller {
-    /* Begin to make a model local. *ret_path is owned by the caller, mem_free(). Returns the codes
-     * of mh_host_resolve() and mh_pull(). */
-    enum mh_code (*begin)(struct puller *puller, const char *what, char **ret_path,
+    /* Begin to make a model local, or to refresh it. *ret_path is owned by the caller, mem_free().
+     * Returns the codes of mh_host_resolve() and of mh_pull() or mh_refresh(). */
+    enum mh_code (*begin)(struct puller *puller, const char *what, bool refreshes, char **ret_path,
                           struct mh_fault *fault);
     /* What became of it: as mh_model_get(). */
     enum mh_code (*look)(struct puller *puller, const char *path, struct mh_model *ret_model,
@@ -44,6 +44,7 @@ struct pull_job {
     char *path;       /* NULL until it was begun */
     struct mh_model model;
     bool has_model;
+    bool is_pulled; /* after a refresh that left it incomplete */
     bool is_finished;
     bool is_told;           /* pull_next() has given it out */
     uint64_t moved_ms;      /* when bytes_present last grew */
@@ -57,6 +58,7 @@ struct pull {
     struct pull_job *jobs;
     size_t job_count;
     struct progress *progress;
+    bool refreshes;
     uint64_t patience_ms; /* how long a transfer may stand still before we give up on it */
 };
 

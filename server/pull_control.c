@@ -22,7 +22,8 @@
 #define STATUS_PATH "/-/api/status"
 
 static enum mh_code
-control_begin(struct puller *puller, const char *what, char **ret_path, struct mh_fault *fault)
+control_begin(struct puller *puller, const char *what, bool refreshes, char **ret_path,
+              struct mh_fault *fault)
 {
     struct buf body = BUF_INIT((size_t) 1 << 20);
     struct jsonw w = JSONW_INIT(&body);
@@ -34,6 +35,8 @@ control_begin(struct puller *puller, const char *what, char **ret_path, struct m
     jsonw_array_begin(&w, "what");
     jsonw_string(&w, NULL, what);
     jsonw_array_end(&w);
+    if (refreshes)
+        jsonw_bool(&w, "refresh", true);
     jsonw_object_end(&w);
     if (buf_is_ok(&body))
         code =

@@ -274,7 +274,11 @@ pull_with(const struct invocation *invocation, const struct settings *settings,
 {
     struct progress progress;
     struct pull_job job = {.what = order->url};
-    struct pull pull = {puller, &job, 1, &progress, pull_patience_ms(settings)};
+    struct pull pull = {.puller = puller,
+                        .jobs = &job,
+                        .job_count = 1,
+                        .progress = &progress,
+                        .patience_ms = pull_patience_ms(settings)};
     int status = 1;
 
     progress_init(&progress, STDERR_FILENO, !invocation->is_quiet);

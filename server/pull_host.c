@@ -11,13 +11,15 @@
 #include "mem.h"
 
 static enum mh_code
-host_begin(struct puller *puller, const char *what, char **ret_path, struct mh_fault *fault)
+host_begin(struct puller *puller, const char *what, bool refreshes, char **ret_path,
+           struct mh_fault *fault)
 {
     scoped(mem_freep) char *path = NULL;
     enum mh_code code = mh_host_resolve(puller->host, what, &path, fault);
 
     if (code == MH_OK)
-        code = mh_pull(puller->host, path, fault);
+        code =
+            refreshes ? mh_refresh(puller->host, path, fault) : mh_pull(puller->host, path, fault);
     if (code == MH_OK)
         *ret_path = ptr_take(&path);
     return code;

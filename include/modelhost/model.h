@@ -32,6 +32,9 @@ struct mh_model {
     int64_t last_used; /* seconds since the epoch; 0: not since it was cached */
     enum mh_code code; /* why it is incomplete, where a flight failed; else MH_OK */
     struct mh_fault fault;
+    bool is_refreshing;        /* its upstream is being asked whether it is current */
+    enum mh_code refresh_code; /* why that failed the last time, the copy staying; else MH_OK */
+    struct mh_fault refresh_fault;
 };
 
 void mh_model_done(struct mh_model *model);
@@ -76,6 +79,15 @@ MH_MUST_USE enum mh_code mh_host_resolve(const struct mh_host *host, const char 
 /* Begin to make a model local, as a client that asked for it would. Returns at once; what becomes
  * of it is told by mh_model_get(). A failure of an earlier pull of it is forgotten. */
 MH_MUST_USE enum mh_code mh_pull(struct mh_host *host, const char *path, struct mh_fault *fault);
+
+/* Begin to ask the upstream whether what is cached of a model, and of its group, is current,
+ * however young it is; new files replace it when all are here and nobody is using it. What is not
+ * cached is pulled. Returns at once: while mh_model_get() says is_refreshing it goes on,
+ * refresh_code says how it ended.
+ *
+ * Returns OK; BUSY (a file of it is arriving, or the disk has not been looked at: try again);
+ * DENIED (the cache is read-only); UNREACHABLE (offline); CANCELLED; or as mh_pull(). */
+MH_MUST_USE enum mh_code mh_refresh(struct mh_host *host, const char *path, struct mh_fault *fault);
 
 #ifdef __cplusplus
 }
