@@ -13,6 +13,7 @@
 #include "fd.h"
 #include "mem.h"
 #include "model.h"
+#include "recheck.h"
 #include "refresh.h"
 #include "waiter.h"
 
@@ -114,21 +115,41 @@ flight_start_locked(struct object *object)
     return flight;
 }
 
-struct flight *
-flight_start_refresh_locked(struct object *object, struct refresh *refresh)
+/* Asks conditionally, and writes to a partial file of its own. */
+static struct flight *
+start_apart_locked(struct object *object, const char *what, struct refresh *refresh)
 {
     /* A line feed is in no name, so that no other object's partial file is this. */
-    scoped(mem_freep) char *name = str_printf("%s\nrefresh", object->name);
+    scoped(mem_freep) char *name = str_printf("%s\n%s", object->name, what);
     struct flight *flight = name ? flight_new_locked(object) : NULL;
 
     if (!flight)
         return NULL;
     store_partial_id(object->mirror->name, name, flight->partial_id);
     flight->refresh = refresh;
+    flight->is_recheck = !refresh;
     flight->based_on = object_version_locked(object);
     flight->work.run = flight_prepare;
     work_submit(object->host->work, &flight->work);
     return flight;
+}
+
+struct flight *
+flight_start_refresh_locked(struct object *object, struct refresh *refresh)
+{
+    return start_apart_locked(object, "refresh", refresh);
+}
+
+struct flight *
+flight_start_recheck_locked(struct object *manifest)
+{
+    return start_apart_locked(manifest, "recheck", NULL);
+}
+
+bool
+flight_is_apart(const struct flight *flight)
+{
+    return flight->refresh || flight->is_recheck;
 }
 
 void
@@ -212,9 +233,12 @@ flight_conclude(struct flight *flight, struct version *version)
 
     (void) pthread_mutex_lock(&host->lock);
     unlink_flight_locked(host, flight);
-    if (flight->refresh) {
+    if (flight_is_apart(flight)) {
         (void) pthread_mutex_unlock(&host->lock);
-        refresh_flight_over(flight);
+        if (flight->is_recheck)
+            recheck_flight_over(flight);
+        else
+            refresh_flight_over(flight);
         return;
     }
     if (flight->is_detached) {
@@ -227,6 +251,8 @@ flight_conclude(struct flight *flight, struct version *version)
         stays = install_locked(flight, version);
     else if (!flight->is_detached)
         object_set_failure_locked(object, flight->code, &flight->fault);
+    if (flight->is_followed && !host->is_stopping)
+        recheck_follow_locked(object);
     (void) pthread_mutex_unlock(&host->lock);
 
     if (stays && !was_on_disk) {

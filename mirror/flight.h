@@ -46,6 +46,7 @@ struct flight_head {
     struct declared declared;
     bool is_encoded;     /* what comes is gzip of the object: see flight_decode.c */
     int64_t answered_at; /* seconds since the epoch */
+    int64_t date;        /* the same by the upstream's clock, where it tells */
 };
 
 struct flight {
@@ -57,6 +58,7 @@ struct flight {
     struct flight *next_flight;  /* host->flights */
     struct flight *next_waiting; /* host->parked, host->to_publish */
     bool is_detached;            /* failed, and its object has another flight already */
+    bool is_followed;            /* its set starts over: see what is missing when it has ended */
     bool is_revoked;             /* its group's sum failed after it was checked: not to stay */
 
     pthread_mutex_t lock;
@@ -70,6 +72,7 @@ struct flight {
     bool is_sniffed;    /* the first bytes look like what they should be */
     bool is_received;   /* the transfer has ended well */
     bool is_work_queued;
+    bool is_released;        /* what it was held for has been answered: look again */
     bool is_asking;          /* a fetch job is submitted */
     bool is_over;            /* concluded */
     bool wants_room;         /* a full disk stopped the transfer; `fault` says where */
@@ -83,8 +86,9 @@ struct flight {
     struct version *version;      /* when it was on disk after all; counted */
     char etag[VERSION_ETAG_SIZE]; /* when CHECKED */
 
-    struct refresh *refresh;  /* whose flight this is, or NULL: the object's own */
-    struct version *based_on; /* a refresh asks whether it is still current; counted */
+    struct refresh *refresh;  /* whose flight this is, or NULL */
+    bool is_recheck;          /* it asks for a manifest again, for recheck.c */
+    struct version *based_on; /* the two ask whether it is still current; counted */
 
     int part_fd; /* set by the settling, then constant */
     char partial_id[STORE_ID_SIZE];
@@ -113,6 +117,7 @@ struct flight {
     struct hash *other; /* the declared digest, unless it is a sha256 */
     enum hash_kind other_kind;
     struct json_scan *scan;
+    bool is_judged; /* all checks have passed but the one that it may be held for */
     uint64_t hashed;
     uint32_t hashed_epoch;
     uint64_t synced;
@@ -128,6 +133,10 @@ struct flight *flight_start_locked(struct object *object);
 /* The same for a refresh: asked conditionally, kept apart from the object's own flight and cached
  * bytes, and handed to refresh_flight_over() at its end. */
 struct flight *flight_start_refresh_locked(struct object *object, struct refresh *refresh);
+/* The same for asking for a manifest again; handed to recheck_flight_over() at its end. */
+struct flight *flight_start_recheck_locked(struct object *manifest);
+/* Is it a refresh's or a recheck's, and not the one that clients wait for? */
+bool flight_is_apart(const struct flight *flight);
 /* Frees what the head points to and zeroes it. */
 void flight_head_done(struct flight_head *head);
 struct flight *flight_ref(struct flight *flight);

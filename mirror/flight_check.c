@@ -14,6 +14,7 @@
 #include "manifest.h"
 #include "mem.h"
 #include "model.h"
+#include "recheck.h"
 #include "room.h"
 
 #include <errno.h>
@@ -66,7 +67,7 @@ look(struct flight *flight)
         .is_encoded = flight->head.is_encoded,
     };
 
-    flight->has_note = flight->wants_room = false;
+    flight->has_note = flight->wants_room = flight->is_released = false;
     (void) pthread_mutex_unlock(&flight->lock);
     return now;
 }
@@ -261,8 +262,10 @@ check_model(struct flight *flight, struct mh_fault *f)
 
     if (code == MH_OK && flight->meta.format) {
         code = model_learn_locked(object, &flight->meta, f);
-        if (code == MH_OK)
+        if (code == MH_OK) {
+            object->model->vouched_at = flight->head.date;
             model_ensure_locked(object->model);
+        }
     } else if (code == MH_OK) {
         model_forget_locked(object);
     }
@@ -302,7 +305,7 @@ check_all(struct flight *flight, struct mh_fault *f)
         code = read_document(flight, f);
     if (code == MH_OK)
         code = fill_meta(flight, f);
-    return code == MH_OK && !flight->refresh ? check_model(flight, f) : code;
+    return code == MH_OK && !flight_is_apart(flight) ? check_model(flight, f) : code;
 }
 
 static void
@@ -318,7 +321,7 @@ pass(struct flight *flight)
         has_passed = true;
     }
     (void) pthread_mutex_unlock(&flight->lock);
-    if (has_passed && flight->refresh)
+    if (has_passed && flight_is_apart(flight))
         flight_conclude(flight, NULL);
     else if (has_passed)
         publish_flight(flight);
@@ -329,10 +332,11 @@ static bool
 may_rest(struct flight *flight, const struct progress *done)
 {
     (void) pthread_mutex_lock(&flight->lock);
-    bool rests = flight->state == FLIGHT_FAILED ||
-                 (flight->watermark == done->watermark && flight->epoch == done->epoch &&
-                  flight->is_received == done->is_received && !flight->has_note &&
-                  !flight->wants_room && (flight->state >= FLIGHT_ARRIVING) == done->has_head);
+    bool rests =
+        flight->state == FLIGHT_FAILED ||
+        (flight->watermark == done->watermark && flight->epoch == done->epoch &&
+         flight->is_received == done->is_received && !flight->has_note && !flight->wants_room &&
+         !flight->is_released && (flight->state >= FLIGHT_ARRIVING) == done->has_head);
 
     if (rests)
         flight->is_work_queued = false;
@@ -368,6 +372,21 @@ is_outdated(struct flight *flight, const struct progress *judged, struct mh_faul
     return is_outdated;
 }
 
+/* All of it is in and hashed. Returns BUSY while an answer of another object is waited for. */
+static enum mh_code
+judge(struct flight *flight, struct mh_fault *f)
+{
+    enum mh_code code = flight->is_judged ? MH_OK : check_all(flight, f);
+
+    flight->is_judged = code == MH_OK;
+    if (code != MH_OK || flight_is_apart(flight))
+        return code;
+    (void) pthread_mutex_lock(&flight->host->lock);
+    bool is_held = recheck_holds_locked(flight->object);
+    (void) pthread_mutex_unlock(&flight->host->lock);
+    return is_held ? MH_BUSY : MH_OK;
+}
+
 /* One look at what has arrived. Returns whether the flight is over for the work threads. */
 static bool
 check_once(struct flight *flight, struct progress *now)
@@ -399,10 +418,10 @@ check_once(struct flight *flight, struct progress *now)
     bool is_whole = now->is_received && flight->hashed == now->watermark;
 
     if (code == MH_OK && is_whole)
-        code = check_all(flight, &fault);
+        code = judge(flight, &fault);
     if (code == MH_OK)
         return is_whole;
-    if (is_outdated(flight, now, &fault))
+    if (code == MH_BUSY || is_outdated(flight, now, &fault))
         return false;
     flight_fail(flight, code, &fault);
     return false;

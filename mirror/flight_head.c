@@ -12,6 +12,7 @@
 #include "httpdate.h"
 #include "mem.h"
 #include "model.h"
+#include "recheck.h"
 #include "retry.h"
 #include "sniff.h"
 #include "units.h"
@@ -158,8 +159,11 @@ replace_head(struct flight *flight, const struct fetch_head *head, uint64_t tota
         .is_encoded = head->coding == CODING_GZIP && head->status != 304,
         .answered_at = clock_wall_s(),
     };
+    const char *date = fetch_header(head, "Date");
     bool differs = false;
 
+    if (!date || !httpdate_parse(date, next.answered_at, &next.date))
+        next.date = next.answered_at;
     read_declared(head, &next.declared);
     (void) pthread_mutex_lock(&flight->lock);
     struct flight_head old = flight->head;
@@ -189,7 +193,23 @@ flight_check_ceiling(const struct flight *flight, uint64_t bytes, struct mh_faul
     return MH_TOO_LARGE;
 }
 
-/* Compare the length with what the manifests say, once it is known. */
+/* When the upstream says that these bytes came to be. A generation is in microseconds at the
+ * buckets (cloud.google.com/storage/docs/metadata#generation-number). */
+static int64_t
+changed_at(const struct flight_head *head)
+{
+    int64_t at = INT64_MIN;
+    uint64_t generation;
+
+    if (head->last_modified && !httpdate_parse(head->last_modified, head->answered_at, &at))
+        at = INT64_MIN;
+    if (head->generation && uint_parse(head->generation, INT64_MAX, &generation) &&
+        (int64_t) (generation / 1000000) > at)
+        at = (int64_t) (generation / 1000000);
+    return at;
+}
+
+/* Compare length and age with what the manifests say. */
 static enum mh_code
 check_length(struct flight *flight, uint64_t bytes, struct mh_fault *f)
 {
@@ -200,9 +220,12 @@ check_length(struct flight *flight, uint64_t bytes, struct mh_fault *f)
         return code;
     (void) pthread_mutex_lock(&host->lock);
     /* The sums of a refresh are those of its own set. */
-    flight->max_bytes = flight->refresh ? UINT64_MAX : model_max_bytes_locked(flight->object);
-    if (bytes != MH_BYTES_UNKNOWN && !flight->refresh)
+    flight->max_bytes =
+        flight_is_apart(flight) ? UINT64_MAX : model_max_bytes_locked(flight->object);
+    if (bytes != MH_BYTES_UNKNOWN && !flight_is_apart(flight))
         code = model_check_length_locked(flight->object, bytes, f);
+    if (code == MH_OK && !flight_is_apart(flight))
+        code = recheck_begin_locked(flight->object, changed_at(&flight->head), f);
     (void) pthread_mutex_unlock(&host->lock);
     return code;
 }

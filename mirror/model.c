@@ -16,6 +16,7 @@
 #include "flight.h"
 #include "manifest.h"
 #include "mem.h"
+#include "recheck.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -48,6 +49,8 @@ model_free(struct model *model)
         unname(model->parts[i].object, model);
         object_unref_locked(model->parts[i].object);
     }
+    if (model->is_rechecking)
+        recheck_release_locked(model);
     clear_pulled(model);
     mem_free(model->parts);
     mem_free(model->group_bytes);
@@ -127,6 +130,8 @@ model_learn_locked(struct object *manifest, const struct meta *meta, struct mh_f
         model_free(model);
         return fail(f, MH_NOMEM, 0, "out of memory for a model of %zu parts", meta->part_count);
     }
+    memcpy(model->sha256, meta->sha256, sizeof(model->sha256));
+    model->vouched_at = meta->validated_at;
     model->group_count = meta->group_count;
     for (size_t i = 0; i < meta->group_count; i++)
         model->group_bytes[i] = meta->group_bytes[i];
@@ -154,6 +159,8 @@ model_ensure_locked(struct model *model)
     for (size_t i = 0; i < model->part_count; i++) {
         struct object *object = model->parts[i].object;
 
+        if (object->flight)
+            (void) flight_detach_failed_locked(object);
         if (object->flight || atomic_load_explicit(&object->current, memory_order_relaxed) ||
             object_negative_locked(object))
             continue;
@@ -243,6 +250,36 @@ revoke(struct object *object)
         object->flight->is_revoked = true;
 }
 
+void
+model_take_back_pulled_locked(struct model *model)
+{
+    struct list pulled = model->pulled;
+
+    model->pulled = LIST_INIT(0);
+    publish_take_back_locked(model->manifest->host, (struct object *const *) pulled.items,
+                             pulled.count);
+    /* The model itself may go with the last of these references. */
+    for (size_t i = 0; i < pulled.count; i++)
+        object_unref_locked(pulled.items[i]);
+    list_done(&pulled, NULL);
+}
+
+void
+model_end_flights_locked(struct model *model, enum mh_code code, const struct mh_fault *fault,
+                         bool is_followed)
+{
+    revoke(model->manifest);
+    for (size_t i = 0; i < model->part_count; i++) {
+        struct object *object = model->parts[i].object;
+
+        revoke(object);
+        if (!object->flight)
+            continue;
+        object->flight->is_followed = is_followed;
+        flight_fail(object->flight, code, fault);
+    }
+}
+
 /* The sum of a group is wrong: end what is unfinished, take back what this pull published. */
 static void
 give_up_group(struct model *model, uint32_t group, const struct object *object,
@@ -256,15 +293,7 @@ give_up_group(struct model *model, uint32_t group, const struct object *object,
         if (part->group == group && part->object != object && part->object->flight)
             flight_fail(part->object->flight, MH_CORRUPT, fault);
     }
-    struct list pulled = model->pulled;
-
-    model->pulled = LIST_INIT(0);
-    publish_take_back_locked(model->manifest->host, (struct object *const *) pulled.items,
-                             pulled.count);
-    /* The model itself may go with the last of these references. */
-    for (size_t i = 0; i < pulled.count; i++)
-        object_unref_locked(pulled.items[i]);
-    list_done(&pulled, NULL);
+    model_take_back_pulled_locked(model);
 }
 
 static enum mh_code

@@ -16,7 +16,12 @@ struct model {
     size_t part_count;
     uint64_t *group_bytes; /* or MANIFEST_BYTES_UNKNOWN */
     size_t group_count;
-    uint64_t lost_ms;   /* since when its manifest is not cached, monotonic; 0: it is, or arrives */
+    uint64_t lost_ms; /* since when its manifest is not cached, monotonic; 0: it is, or arrives */
+    uint8_t sha256[32];
+    int64_t vouched_at; /* Date of the manifest's answer, or what vouched for it later; seconds */
+    int64_t newest_at;  /* the newest of the shards that made it be asked for again */
+    bool is_rechecking; /* it is being asked for again: no shard completes meanwhile */
+    bool is_abandoned;  /* another manifest of its name is on its way */
     bool is_complete;   /* every part had a version when last looked at, and none has gone since */
     struct list pulled; /* struct object *, counted: published since the model was last complete;
                            what a failing sum takes back */
@@ -51,6 +56,12 @@ void model_note_lost_locked(struct object *object);
 /* Take a whole model back: its manifest and its parts leave the cache. It may be gone afterwards.
  */
 void model_take_back_locked(struct model *model);
+/* End what is unfinished of a model, and let nothing stay that is checked and being published.
+ * is_followed: at the end of each flight, recheck_follow_locked(). */
+void model_end_flights_locked(struct model *model, enum mh_code code, const struct mh_fault *fault,
+                              bool is_followed);
+/* Take back what the present pull published of it. It may be gone afterwards. */
+void model_take_back_pulled_locked(struct model *model);
 /* Compare the sums of a model read from disk. */
 MUST_USE enum mh_code model_check_sums_locked(struct model *model, struct mh_fault *f);
 
