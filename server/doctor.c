@@ -14,6 +14,7 @@
 
 #include "catalog.h"
 #include "mem.h"
+#include "place.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -105,20 +106,6 @@ origin_of(const char *url, char ret[ORIGIN_SIZE])
         ret[n - 4] = '\0';
 }
 
-/* A browser trusts these without TLS. */
-static bool
-is_loopback(const char *url)
-{
-    static const char *const hosts[] = {"localhost", "127.", "[::1]"};
-    const char *host = strstr(url, "://");
-
-    for (size_t i = 0; host != NULL && i < COUNT_OF(hosts); i++) {
-        if (strncasecmp(host + 3, hosts[i], strlen(hosts[i])) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* --- how a file came --- */
 
 static void
@@ -170,24 +157,53 @@ judge_cors(struct doctor_report *report, const struct doctor_file *file, const c
     }
 }
 
+/* A browser trusts this machine without TLS. */
 static void
-judge_mixed(struct doctor_report *report, const struct doctor_file *file, const char *origin)
+judge_mixed(struct doctor_report *report, const struct doctor_file *file, const char *url)
+{
+    const enum place place = place_of_url(url);
+
+    if (strncasecmp(url, "http:", 5) != 0 || place == PLACE_HERE)
+        return;
+    doctor_find(report, DOCTOR_ERROR, STATUS_PAGE,
+                "'%s' (%s) is asked for without TLS by a page that has it: the browser blocks that "
+                "(mixed content)%s. Serve it over HTTPS",
+                file->name, url,
+                place == PLACE_LOCAL ? "; only Chrome lets it pass, once its user has allowed the "
+                                       "local network"
+                                     : "");
+}
+
+/* Chrome asks its user before a page reaches something nearer than where it came from. */
+static void
+judge_local(struct doctor_report *report, const struct doctor_file *file, const char *url,
+            const char *origin)
+{
+    const enum place place = place_of_url(url);
+
+    if (place >= place_of_url(origin) || file->is_shard)
+        return;
+    if (strncasecmp(origin, "https:", 6) == 0)
+        doctor_find(report, DOCTOR_WARNING, 0,
+                    "'%s' (%s) is on the %s and the page is not: Chrome asks the user for "
+                    "permission first (Local Network Access); if it is denied, the fetch fails "
+                    "with a message about CORS or the local network, whatever the server says",
+                    file->name, url, place == PLACE_HERE ? "local machine" : "local network");
+    else
+        doctor_find(report, DOCTOR_WARNING, 0,
+                    "'%s' (%s) is on the %s, and the page came from elsewhere without TLS: "
+                    "Chrome blocks that without asking (Local Network Access). Serve the page over "
+                    "HTTPS",
+                    file->name, url, place == PLACE_HERE ? "local machine" : "local network");
+}
+
+static void
+judge_places(struct doctor_report *report, const struct doctor_file *file, const char *origin)
 {
     for (size_t i = 0; origin != NULL && i < file->probe->hop_count; i++) {
-        const char *url = file->probe->hops[i].url;
-
-        if (strncasecmp(origin, "https:", 6) != 0)
-            return;
-        if (strncasecmp(url, "http:", 5) == 0 && !is_loopback(url))
-            doctor_find(report, DOCTOR_ERROR, STATUS_PAGE,
-                        "'%s' (%s) is asked for without TLS by a page that has it: the browser "
-                        "blocks that (mixed content). Serve it over HTTPS",
-                        file->name, url);
-        else if (is_loopback(url) && !is_loopback(origin) && !file->is_shard)
-            doctor_find(report, DOCTOR_WARNING, 0,
-                        "'%s' (%s) is on the local machine and the page is not: Chrome asks the "
-                        "user for permission first (Local Network Access)",
-                        file->name, url);
+        if (strncasecmp(origin, "https:", 6) == 0)
+            judge_mixed(report, file, file->probe->hops[i].url);
+        judge_local(report, file, file->probe->hops[i].url, origin);
     }
 }
 
@@ -325,7 +341,7 @@ doctor_judge_file(struct doctor_report *report, const struct doctor_file *file, 
     const struct mh_probe *probe = file->probe;
     const struct mh_probe_hop *hop;
 
-    judge_mixed(report, file, origin);
+    judge_places(report, file, origin);
     if (file->code != MH_OK)
         judge_failure(report, file);
     if (file->code != MH_OK || probe->hop_count == 0)

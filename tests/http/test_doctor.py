@@ -7,7 +7,7 @@ import pytest
 from content import Seeded, manifest_json
 from origin import Act, Origin
 
-APP = "http://app.example"
+APP = "http://app.localhost"  # near enough to be asked nothing
 ANY = {"Access-Control-Allow-Origin": "*"}
 MODEL = "/m/model.json"
 SHARDS = {"group1-shard1of2.bin": 4000, "group1-shard2of2.bin": 1000}
@@ -69,7 +69,7 @@ SETUPS = {
         LAST, Act(body=b"version https://git-lfs.github.com/spec/v1\n" + b"x" * 957, headers=ANY), 5, ["is a git-lfs pointer"]),
     "no CORS on a shard": (FIRST, Act(), 1, ["'group1-shard1of2.bin'", "no Access-Control-Allow-Origin", APP]),
     "CORS for another origin": (
-        MODEL, Act(headers={"Access-Control-Allow-Origin": "http://other.example"}), 1, ["http://other.example, which is not the page's origin http://app.example"]),
+        MODEL, Act(headers={"Access-Control-Allow-Origin": "http://other.example"}), 1, ["http://other.example, which is not the page's origin http://app.localhost"]),
     "CORS twice": (MODEL, Act(headers={"Access-Control-Allow-Origin": ["*", "*"]}), 1, ["several values", "'*, *'"]),
     "a shard is too short": (
         LAST, Act(body=b"x" * 996, headers=ANY), 5, ["have 4996 bytes, the manifest wants 5000", "message about shapes"]),
@@ -131,10 +131,36 @@ def test_nobody_listens(doctor):
 
 def test_mixed_content_and_local_network(model, doctor):
     """From a page with TLS: this machine is allowed, after a prompt; a redirect elsewhere is blocked."""
-    assert "Local Network Access" in doctor(page="https://app.example").stdout
-    model.script(MODEL, Act(status=302, body=b"", headers={**ANY, "Location": "http://[::ffff:127.0.0.1]:1/model.json"}))
+    done = doctor(page="https://app.example")
+    assert_healthy(done, 1)
+    assert "is on the local machine and the page is not: Chrome asks the user" in done.stdout
+    model.script(MODEL, Act(status=302, body=b"", headers={**ANY, "Location": "http://0.0.0.0:1/model.json"}))
     done = doctor(page="https://app.example")
     assert "mixed content" in done.stdout and done.returncode == 4
+
+
+def test_a_page_without_tls_is_not_even_asked_about(model, doctor):
+    done = doctor(page="http://app.example")
+    assert_healthy(done, 1)
+    assert "Chrome blocks that without asking (Local Network Access)" in done.stdout
+
+
+@pytest.mark.parametrize("page", ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:8080"])
+def test_a_page_of_this_machine_is_asked_nothing(model, doctor, page):
+    assert_healthy(doctor(page=page))
+
+
+@pytest.mark.parametrize(
+    "page, says",
+    [("https://app.example", ["is on the local network and the page is not", "mixed content", "only Chrome lets it pass"]),
+     ("http://192.168.1.5", [])],
+)
+def test_a_private_address(model, doctor, page, says):
+    """It is reached through a proxy, so that nothing leaves the machine."""
+    done = doctor("http://10.255.255.254" + MODEL, "--set", f"upstream.proxy={model.url}", page=page)
+    for text in says:
+        assert text in done.stdout, done.stdout
+    assert ("local network and the page" in done.stdout) == bool(says)
 
 
 def test_same_origin_needs_no_cors(model, doctor):
