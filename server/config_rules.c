@@ -113,6 +113,19 @@ check_cache(struct config *config)
 }
 
 static void
+check_watch(struct config *config)
+{
+    const struct config_value *value =
+        config_find(config, settings_key_find("server", "watch"), NULL);
+    const bool has_root = config_find(config, settings_key_find("server", "root"), NULL) != NULL;
+
+    if (config->settings.server.is_watched && value != NULL && !has_root)
+        config_complain(config, value->origin,
+                        "[server] watch is on, and there is no directory to watch; name it by "
+                        "root = or as `serve DIR`");
+}
+
+static void
 check_tls(struct config *config)
 {
     const struct config_value *certificate =
@@ -151,6 +164,7 @@ config_check_rules(struct config *config)
             check_path(config, i);
     }
     check_tls(config);
+    check_watch(config);
     check_cache(config);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /-/events: server-sent events (WHATWG HTML §9.2).
+/* GET /-/events and /-/watch: server-sent events (WHATWG HTML §9.2).
  *
  * One thread makes the texts of all topics, as long as anybody listens, and keeps the newest of
  * each; streams share them by count. A stream that has sent all it knows is suspended under our
@@ -19,6 +19,7 @@
 #include "httpd.h"
 #include "mem.h"
 #include "reply.h"
+#include "watch.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -39,13 +40,18 @@ struct text {
     char bytes[];
 };
 
+static enum mh_code write_files(const struct server *server, struct buf *json,
+                                struct mh_fault *fault);
+
 static const struct {
+    const char *path; /* of the streams that tell it */
     const char *name;
     enum mh_code (*write)(const struct server *server, struct buf *json, struct mh_fault *fault);
 } topics[EVENTS_TOPIC_COUNT] = {
-    [EVENTS_STATUS] = {"status", api_text_status},
-    [EVENTS_FLIGHTS] = {"flights", api_text_flights},
-    [EVENTS_MODELS] = {"models", api_text_models},
+    [EVENTS_STATUS] = {"/-/events", "status", api_text_status},
+    [EVENTS_FLIGHTS] = {"/-/events", "flights", api_text_flights},
+    [EVENTS_MODELS] = {"/-/events", "models", api_text_models},
+    [EVENTS_FILES] = {"/-/watch", "files", write_files},
 };
 
 struct events {
@@ -56,7 +62,8 @@ struct events {
     bool is_stopping;
     bool is_nudged;
     size_t stream_count;
-    struct events_stream *waiting; /* suspended ones */
+    size_t wanted[EVENTS_TOPIC_COUNT]; /* by so many streams */
+    struct events_stream *waiting;     /* suspended ones */
     struct text *newest[EVENTS_TOPIC_COUNT];
     uint64_t number[EVENTS_TOPIC_COUNT]; /* of the newest text; grows */
     uint64_t beats;
@@ -65,8 +72,9 @@ struct events {
 
 /* Belongs to its request's HTTP thread, but for `next`, which the lock guards. */
 struct events_stream {
-    struct events *events; /* borrowed */
-    struct request *rq;    /* borrowed */
+    struct events *events;          /* borrowed */
+    struct request *rq;             /* borrowed */
+    bool wants[EVENTS_TOPIC_COUNT]; /* constant */
     uint64_t seen[EVENTS_TOPIC_COUNT];
     uint64_t beats;
     struct text *sending; /* counted */
@@ -75,6 +83,16 @@ struct events_stream {
 };
 
 /* --- texts --- */
+
+static enum mh_code
+write_files(const struct server *server, struct buf *json, struct mh_fault *fault)
+{
+    if (server->watch == NULL)
+        return fail(fault, MH_NOT_FOUND, 0, "nothing is watched");
+    watch_write(server->watch, json);
+    buf_add_char(json, '\n');
+    return MH_OK;
+}
 
 static struct text *
 text_new(const void *bytes, size_t n)
@@ -152,14 +170,17 @@ publish_locked(struct events *events, enum events_topic topic, struct text *text
     return true;
 }
 
+/* Make the texts of the topics that somebody wants. */
 static void
-look(struct events *events)
+look(struct events *events, const bool wanted[EVENTS_TOPIC_COUNT])
 {
-    struct text *made[EVENTS_TOPIC_COUNT];
+    struct text *made[EVENTS_TOPIC_COUNT] = {0};
     bool has_news = false;
 
-    for (int i = 0; i < EVENTS_TOPIC_COUNT; i++)
-        made[i] = make_text(events->server, (enum events_topic) i);
+    for (int i = 0; i < EVENTS_TOPIC_COUNT; i++) {
+        if (wanted[i])
+            made[i] = make_text(events->server, (enum events_topic) i);
+    }
     (void) pthread_mutex_lock(&events->lock);
     for (int i = 0; i < EVENTS_TOPIC_COUNT; i++)
         has_news |= publish_locked(events, (enum events_topic) i, made[i]);
@@ -168,11 +189,16 @@ look(struct events *events)
     (void) pthread_mutex_unlock(&events->lock);
 }
 
-/* What nobody listens to grows old; the next one to come must not be told it. */
+/* What nobody listens to grows old; the next one to come must not be told it. Says which are
+ * wanted.
+ */
 static void
-forget_locked(struct events *events)
+forget_unwanted_locked(struct events *events, bool ret_wanted[EVENTS_TOPIC_COUNT])
 {
     for (int i = 0; i < EVENTS_TOPIC_COUNT; i++) {
+        ret_wanted[i] = events->wanted[i] > 0;
+        if (ret_wanted[i])
+            continue;
         text_unref(events->newest[i]);
         events->newest[i] = NULL;
     }
@@ -242,19 +268,20 @@ run(void *arg)
 {
     struct events *events = arg;
     uint64_t beat_ms = clock_mono_ms() + BEAT_MS;
+    bool wanted[EVENTS_TOPIC_COUNT];
 
     (void) pthread_mutex_lock(&events->lock);
     while (!events->is_stopping) {
         uint64_t at_ms = clock_mono_ms();
 
+        forget_unwanted_locked(events, wanted);
         if (events->stream_count == 0) {
-            forget_locked(events);
             (void) pthread_cond_wait(&events->changed, &events->lock);
             continue;
         }
         events->is_nudged = false;
         (void) pthread_mutex_unlock(&events->lock);
-        look(events);
+        look(events, wanted);
         at_ms = next_look_ms(events, at_ms);
         (void) pthread_mutex_lock(&events->lock);
         rest_locked(events, at_ms, &beat_ms);
@@ -273,7 +300,7 @@ take_news_locked(struct events_stream *stream)
     struct events *events = stream->events;
 
     for (int i = 0; i < EVENTS_TOPIC_COUNT; i++) {
-        if (events->newest[i] == NULL || stream->seen[i] == events->number[i])
+        if (!stream->wants[i] || events->newest[i] == NULL || stream->seen[i] == events->number[i])
             continue;
         stream->seen[i] = events->number[i];
         stream->sending = text_ref(events->newest[i]);
@@ -358,11 +385,26 @@ stream_new(struct events *events, struct request *rq)
         return NULL;
     stream->events = events;
     stream->rq = rq;
+    for (int i = 0; i < EVENTS_TOPIC_COUNT; i++)
+        stream->wants[i] = strcmp(topics[i].path, buf_text(&rq->path)) == 0;
     stream->sending = text_new(greeting, sizeof(greeting) - 1);
     if (stream->sending != NULL)
         return stream;
     mem_free(stream);
     return NULL;
+}
+
+/* A topic that nobody wanted has no text yet: it is looked at now. */
+static void
+count_locked(struct events *events, const struct events_stream *stream)
+{
+    events->stream_count++;
+    for (int i = 0; i < EVENTS_TOPIC_COUNT; i++) {
+        if (stream->wants[i] && events->wanted[i]++ == 0)
+            events->is_nudged = true;
+    }
+    if (events->is_nudged)
+        (void) pthread_cond_signal(&events->changed);
 }
 
 /* Returns OK, BUSY (too many) or NOMEM. */
@@ -378,8 +420,8 @@ join(struct request *rq, struct mh_fault *fault)
     (void) pthread_mutex_lock(&events->lock);
     is_full = events->stream_count >= STREAMS_MAX;
     stream->beats = events->beats;
-    if (!is_full && events->stream_count++ == 0)
-        (void) pthread_cond_signal(&events->changed);
+    if (!is_full)
+        count_locked(events, stream);
     (void) pthread_mutex_unlock(&events->lock);
     if (!is_full) {
         rq->events = stream;
@@ -402,6 +444,8 @@ events_leave(struct events_stream *stream)
     events = stream->events;
     (void) pthread_mutex_lock(&events->lock);
     events->stream_count--;
+    for (int i = 0; i < EVENTS_TOPIC_COUNT; i++)
+        events->wanted[i] -= stream->wants[i] ? 1 : 0;
     (void) pthread_mutex_unlock(&events->lock);
     text_unref(stream->sending);
     mem_free(stream);
@@ -412,8 +456,11 @@ answer_events(struct request *rq)
 {
     struct reply reply = REPLY_INIT(200);
     struct mh_fault fault;
-    enum mh_code code = rq->is_head ? MH_OK : join(rq, &fault);
+    enum mh_code code;
 
+    if (strcmp(buf_text(&rq->path), topics[EVENTS_FILES].path) == 0 && rq->server->watch == NULL)
+        return answer_own_unknown(rq);
+    code = rq->is_head ? MH_OK : join(rq, &fault);
     if (code != MH_OK)
         return reply_problem(rq, 0, code, &fault);
     reply_field(&reply, "Content-Type", "text/event-stream");
@@ -495,7 +542,8 @@ events_free(struct events *events)
     if (events == NULL)
         return;
     events_stop(events);
-    forget_locked(events); /* nobody is left to lock out */
+    for (int i = 0; i < EVENTS_TOPIC_COUNT; i++)
+        text_unref(events->newest[i]); /* nobody is left to lock out */
     text_unref(events->ping);
     (void) pthread_cond_destroy(&events->changed);
     (void) pthread_mutex_destroy(&events->lock);

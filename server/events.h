@@ -2,7 +2,8 @@
 /* Server-sent events: streams that tell what the server's state has become, as it changes.
  *
  * What is told is a topic, and a topic's text is state: a stream gets the newest text of each of
- * its topics and may miss those in between. A new topic is a name here and a row in events.c. */
+ * its topics and may miss those in between. A new topic is a name here and a row in events.c, which
+ * says by which path it is told. */
 #ifndef SERVER_EVENTS_H
 #define SERVER_EVENTS_H
 
@@ -15,7 +16,13 @@ struct server;
 struct events;
 struct events_stream;
 
-enum events_topic { EVENTS_STATUS, EVENTS_FLIGHTS, EVENTS_MODELS, EVENTS_TOPIC_COUNT };
+enum events_topic {
+    EVENTS_STATUS,
+    EVENTS_FLIGHTS,
+    EVENTS_MODELS,
+    EVENTS_FILES, /* the app's, of --watch; a stream of its own */
+    EVENTS_TOPIC_COUNT
+};
 
 /* Start the thread that looks for changes; it sleeps while nobody listens.
  *

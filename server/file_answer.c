@@ -23,16 +23,25 @@
 #include "ready.h"
 #include "reply.h"
 #include "request.h"
+#include "watched_page.h"
 
 #include <string.h>
 
+/* When an answer was begun. */
+struct moment {
+    int64_t now;
+    char mark[WATCH_MARK_SIZE]; /* the app's state, where it is watched; else "" */
+};
+
 /* Kept where it does not depend on who asks: under `spa` it does, by Accept, which is no part of
- * what kept answers are found by. */
+ * what kept answers are found by. A page that renews itself at once must not get what was kept a
+ * moment ago. */
 static enum answer
 send_found(struct request *rq, struct reply *reply, enum body_part part,
            const struct conditional_object *object, int64_t now)
 {
-    if (rq->server->settings->server.is_spa || (part != BODY_WHOLE && part != BODY_NOT_MODIFIED))
+    if (rq->server->settings->server.is_spa || rq->server->watch != NULL ||
+        (part != BODY_WHOLE && part != BODY_NOT_MODIFIED))
         return reply_send(rq, reply);
     return ready_send(
         rq, reply,
@@ -40,8 +49,9 @@ send_found(struct request *rq, struct reply *reply, enum body_part part,
 }
 
 static enum answer
-answer_found(struct request *rq, struct files_answer *found, int64_t now)
+answer_found(struct request *rq, struct files_answer *found, const struct moment *moment)
 {
+    const int64_t now = moment->now;
     const struct conditional_object object = {.etag = found->etag,
                                               .modified_at = found->modified_at};
     struct range_set set;
@@ -79,6 +89,15 @@ answer_found(struct request *rq, struct files_answer *found, int64_t now)
     reply_done(&reply);
     /* Cut short under our hands: a client that asks again gets the file as it is then. */
     return reply_problem(rq, 503, code == MH_CORRUPT ? MH_BUSY : code, &fault);
+}
+
+/* A found file, or the page that --watch makes of it. */
+static enum answer
+answer_page(struct request *rq, struct files_answer *found, const struct moment *moment)
+{
+    if (watched_page_is_for(rq, found))
+        return watched_page_answer(rq, found, moment->mark, moment->now);
+    return answer_found(rq, found, moment);
 }
 
 static enum answer
@@ -125,10 +144,12 @@ is_for_app(struct request *rq)
 }
 
 static enum answer
-send_listing(struct request *rq, struct buf *page)
+send_listing(struct request *rq, struct buf *page, const struct moment *moment)
 {
     struct reply reply = REPLY_INIT(200);
 
+    if (rq->server->watch != NULL)
+        watched_page_mark(page, moment->mark);
     reply_field(&reply, "Content-Type", "text/html; charset=utf-8");
     reply_field(&reply, "Cache-Control", "no-cache");
     if (rq->is_head)
@@ -148,7 +169,7 @@ listing_status(enum mh_code code)
 }
 
 static enum answer
-answer_missing(struct request *rq, int64_t now, const struct files_answer *missing,
+answer_missing(struct request *rq, const struct moment *moment, const struct files_answer *missing,
                const struct mh_fault *fault)
 {
     scoped(files_answer_done) struct files_answer index = FILES_ANSWER_INIT;
@@ -159,14 +180,15 @@ answer_missing(struct request *rq, int64_t now, const struct files_answer *missi
     if (rq->server->settings->server.is_listing) {
         code = listing_write(rq->server->root_fd, buf_text(&rq->path), &page, &own);
         if (code == MH_OK)
-            return send_listing(rq, &page);
+            return send_listing(rq, &page, moment);
         if (code != MH_NOT_FOUND)
             return reply_problem(rq, listing_status(code), code, &own);
     }
     if (is_for_app(rq)) {
-        code = files_open(rq->server->root_fd, &rq->target, "/index.html", now, &index, &own);
+        code =
+            files_open(rq->server->root_fd, &rq->target, "/index.html", moment->now, &index, &own);
         if (code == MH_OK && index.status == 200)
-            return answer_found(rq, &index, now);
+            return answer_page(rq, &index, moment);
     }
     return reply_problem(rq, missing->status, MH_NOT_FOUND, fault);
 }
@@ -174,7 +196,7 @@ answer_missing(struct request *rq, int64_t now, const struct files_answer *missi
 enum answer
 answer_file(struct request *rq)
 {
-    const int64_t now = clock_wall_s();
+    struct moment moment = {.now = clock_wall_s()};
     struct files_answer found = FILES_ANSWER_INIT;
     struct mh_fault fault;
     enum answer answer;
@@ -182,19 +204,22 @@ answer_file(struct request *rq)
 
     if (rq->server->root_fd < 0)
         return answer_without_root(rq);
-    code = files_open(rq->server->root_fd, &rq->target, buf_text(&rq->path), now, &found, &fault);
+    if (rq->server->watch != NULL)
+        watch_mark(rq->server->watch, moment.mark);
+    code = files_open(rq->server->root_fd, &rq->target, buf_text(&rq->path), moment.now, &found,
+                      &fault);
     /* Ranges are of the file itself: whoever asks for them has other pieces of it. */
-    if (code == MH_OK && request_field(rq, "Range") == NULL)
-        files_prefer_encoded(rq->server->root_fd, &rq->target, buf_text(&rq->path), now,
+    if (code == MH_OK && request_field(rq, "Range") == NULL && !watched_page_is_for(rq, &found))
+        files_prefer_encoded(rq->server->root_fd, &rq->target, buf_text(&rq->path), moment.now,
                              request_field(rq, "Accept-Encoding"), &found);
     if (code == MH_NOT_FOUND)
-        answer = answer_missing(rq, now, &found, &fault);
+        answer = answer_missing(rq, &moment, &found, &fault);
     else if (code != MH_OK)
         answer = reply_problem(rq, found.status, code, &fault);
     else if (found.status == 308)
         answer = answer_moved(rq, &found);
     else
-        answer = answer_found(rq, &found, now);
+        answer = answer_page(rq, &found, &moment);
     files_answer_done(&found);
     return answer;
 }

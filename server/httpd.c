@@ -28,6 +28,7 @@
 #include "mhd_callbacks.h"
 #include "ready.h"
 #include "sending.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -336,6 +337,14 @@ start_listener(struct server *server, struct listener *listener, struct mh_fault
                 "threads = and max_connections = in the section [server]");
 }
 
+static void
+on_app_change(void *arg)
+{
+    const struct server *server = arg;
+
+    events_nudge(server->events);
+}
+
 enum mh_code
 server_start(struct server *server, struct mh_fault *fault)
 {
@@ -347,6 +356,8 @@ server_start(struct server *server, struct mh_fault *fault)
         limit.rlim_cur = 1024;
     server->ready_files_max = ready_files_max(limit.rlim_cur);
     code = events_start(server, &server->events, fault);
+    if (code == MH_OK && server->settings->server.is_watched && server->root_fd >= 0)
+        code = watch_start(server->root_fd, on_app_change, server, &server->watch, fault);
     for (size_t i = 0; code == MH_OK && i < server->listener_count; i++)
         code = start_listener(server, server->listeners[i], fault);
     return code;
@@ -411,6 +422,7 @@ server_free(struct server *server)
     for (size_t i = 0; i < server->listener_count; i++)
         free_listener(server->listeners[i]);
     mem_free(server->listeners);
+    watch_free(server->watch); /* it nudges the events */
     events_free(server->events);
     mem_free(server->token);
     tls_present(NULL, NULL);

@@ -19,6 +19,7 @@
 
 struct MHD_Daemon;
 struct events;
+struct watch;
 
 /* One address that is listened on, with a daemon and threads of its own. */
 struct listener {
@@ -42,6 +43,7 @@ struct server_counters {
 struct server {
     const struct settings *_Atomic settings; /* borrowed; a reload puts others in their place */
     struct mh_host *host;                    /* borrowed */
+    struct watch *watch;                     /* over root_fd; owned; NULL: nothing is watched */
     int root_fd;                             /* the app's directory; -1: there is none */
     struct tls_identity *tls;                /* of every TCP listener; NULL: in the clear; owned */
     char *token; /* for actions from beyond loopback; NULL: nobody needs one */

@@ -72,6 +72,8 @@ static const struct option_row rows[] = {
      "list what is in a directory that has no index.html"},
     {OPTIONS_SERVE, 0, OPTION_SETTING_ON, "--spa", NULL, "server", "spa", 0,
      "answer unknown paths that a person opens by the app's index.html"},
+    {OPTIONS_SERVE, 0, OPTION_SETTING_ON, "--watch", NULL, "server", "watch", 0,
+     "let the app's pages renew themselves when its files change"},
     {OPTIONS_SERVE, 0, OPTION_SETTING_ON, "--isolate", NULL, "server", "isolate", 0,
      "isolate the app's pages (COOP and COEP), as threads of WebAssembly need it"},
     {OPTIONS_SERVE, 0, OPTION_SWITCH, "--open", NULL, NULL, NULL, AT(wants_open),

@@ -65,5 +65,6 @@ answer_function answer_api_status;
 answer_function answer_api_pull;
 answer_function answer_api_action;
 answer_function answer_events;
+answer_function answer_watch_script;
 
 #endif

@@ -52,6 +52,7 @@ struct settings_server {
     struct strings header; /* "Name: value", on answers for the app's files */
     bool is_listing;       /* a directory without an index shows what is in it */
     bool is_spa;           /* an unknown path that a person opens gets the app's index.html */
+    bool is_watched;       /* its pages renew themselves when its files change */
     bool is_isolated;      /* the app's documents and scripts say COOP and COEP */
 };
 

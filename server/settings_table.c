@@ -172,6 +172,16 @@ static const struct setting_key keys[] = {
          "that a single-page app can route by itself. Never under a mirror, for a path with an "
          "extension, or for what a page loads, which stays a 404."},
     {.section = "server",
+     .name = "watch",
+     .type = SETTING_BOOL,
+     .offset = SERVER(is_watched),
+     .default_text = "off",
+     .prose =
+         "on: the app's pages renew themselves when its files change; style sheets are swapped "
+         "in place, anything else loads the page anew. For this a script is put into HTML "
+         "answers; without it, files are served byte for byte. node_modules and what begins "
+         "with a dot is not watched."},
+    {.section = "server",
      .name = "isolate",
      .type = SETTING_BOOL,
      .offset = SERVER(is_isolated),

@@ -7,5 +7,6 @@ extern const char web_client_js[];
 extern const char web_client_module_js[];
 extern const char web_client_script_js[];
 extern const char web_client_worker_js[];
+extern const char web_watch_js[];
 
 #endif

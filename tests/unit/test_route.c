@@ -31,6 +31,7 @@ FAKE_ANSWER(answer_api_status)
 FAKE_ANSWER(answer_api_pull)
 FAKE_ANSWER(answer_api_action)
 FAKE_ANSWER(answer_events)
+FAKE_ANSWER(answer_watch_script)
 
 #define GETS (METHOD_GET | METHOD_HEAD | METHOD_OPTIONS)
 
@@ -59,6 +60,8 @@ test_paths(void **state)
         {"/-/ready", false, answer_own_ready, ROUTE_OWN, GETS},
         {"/-/nothing", false, answer_own_unknown, ROUTE_OWN, GETS},
         {"/-/events", false, answer_events, ROUTE_API, GETS},
+        {"/-/watch", false, answer_events, ROUTE_API, GETS},
+        {"/-/watch.js", false, answer_watch_script, ROUTE_OWN, GETS},
         {"/-/api", false, answer_own_unknown, ROUTE_OWN, GETS},
         {"/-/api/", false, answer_own_unknown, ROUTE_API, GETS},
         {"/-/api/models", false, answer_api_models, ROUTE_API, GETS},
