@@ -17,6 +17,7 @@
 #include "httpd.h"
 #include "log.h"
 #include "notify.h"
+#include "patience.h"
 #include "ready.h"
 #include "reload.h"
 #include "sending.h"
@@ -158,6 +159,7 @@ await_stop(struct server *server, struct reload *reload, const sigset_t *signals
 
         ready_sweep(server); /* also after EINTR, which does no harm */
         sending_sweep(server);
+        patience_sweep(server);
         if (number < 0)
             continue;
         if (number != SIGHUP || (!is_nohup && is_hangup(&info, had_terminal)))

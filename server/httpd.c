@@ -26,6 +26,7 @@
 #include "log.h"
 #include "mem.h"
 #include "mhd_callbacks.h"
+#include "patience.h"
 #include "ready.h"
 #include "sending.h"
 #include "watch.h"
@@ -175,6 +176,7 @@ server_open(const struct settings *settings, struct mh_host *host, struct server
     (void) pthread_mutex_init(&server->paused_lock, NULL); /* cannot fail without attributes */
     (void) pthread_mutex_init(&server->ready_lock, NULL);
     (void) pthread_mutex_init(&server->sending_lock, NULL);
+    (void) pthread_mutex_init(&server->patience_lock, NULL);
     (void) pthread_cond_init(&server->paused_none, NULL);
 
     code = open_root(server, fault);
@@ -315,6 +317,24 @@ may_connect(void *arg, const struct sockaddr *address, socklen_t address_bytes)
                                                                                       : MHD_YES;
 }
 
+/* A connection begins or ends; *context is its patience. */
+static void
+on_connection(void *arg, struct MHD_Connection *connection, void **context,
+              enum MHD_ConnectionNotificationCode what)
+{
+    const struct listener *listener = arg;
+    const union MHD_ConnectionInfo *info;
+
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        patience_end(*context);
+        *context = NULL;
+        return;
+    }
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info != NULL)
+        *context = patience_begin(listener->server, info->connect_fd);
+}
+
 static enum mh_code
 start_listener(struct server *server, struct listener *listener, struct mh_fault *fault)
 {
@@ -328,7 +348,8 @@ start_listener(struct server *server, struct listener *listener, struct mh_fault
         on_library_message, NULL, MHD_OPTION_LISTEN_SOCKET, listener->socket.fd,
         MHD_OPTION_URI_LOG_CALLBACK, request_on_target, listener, MHD_OPTION_UNESCAPE_CALLBACK,
         request_on_unescape, listener, MHD_OPTION_NOTIFY_COMPLETED, request_on_completed, listener,
-        MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, listener, MHD_OPTION_ARRAY, options,
+        MHD_OPTION_END);
     if (listener->daemon != NULL)
         return MH_OK;
     listener->socket.fd = -1; /* the library may have closed it; the process ends now anyhow */
@@ -430,6 +451,7 @@ server_free(struct server *server)
     fd_close(server->root_fd);
     (void) pthread_cond_destroy(&server->paused_none);
     (void) pthread_mutex_destroy(&server->paused_lock);
+    (void) pthread_mutex_destroy(&server->patience_lock);
     (void) pthread_mutex_destroy(&server->ready_lock);
     (void) pthread_mutex_destroy(&server->sending_lock);
     mem_free(server);

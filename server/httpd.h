@@ -20,6 +20,7 @@
 struct MHD_Daemon;
 struct events;
 struct watch;
+struct patience;
 
 /* One address that is listened on, with a daemon and threads of its own. */
 struct listener {
@@ -61,6 +62,9 @@ struct server {
 
     pthread_mutex_t sending_lock;
     struct sending_list *sending; /* one per HTTP thread (sending.h); the list is guarded */
+
+    pthread_mutex_t patience_lock;
+    struct patience *patience; /* one per connection (patience.h); the list is guarded */
 
     /* Connections that wait for the mirror: none may be left when a daemon is stopped. */
     pthread_mutex_t paused_lock;

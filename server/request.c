@@ -20,6 +20,7 @@
 #include "mem.h"
 #include "mhd_callbacks.h"
 #include "multipart.h"
+#include "patience.h"
 #include "ready.h"
 #include "reply.h"
 #include "units.h"
@@ -201,6 +202,7 @@ struct head_facts {
     bool has_bad_length;
     bool has_two_lengths; /* that differ */
     bool has_nul;
+    bool has_strange_expectation;
     struct request_hints hints;
 };
 
@@ -255,6 +257,14 @@ see_ruling_field(struct head_facts *facts, const char *value)
     facts->hints.is_plain = false;
 }
 
+/* RFC 9110 §10.1.1: the library answers the only one that there is, where a body follows. */
+static void
+see_expect(struct head_facts *facts, const char *value)
+{
+    if (strcasecmp(value, "100-continue") != 0)
+        facts->has_strange_expectation = true;
+}
+
 static void
 see_none_match(struct head_facts *facts, const char *value)
 {
@@ -288,6 +298,7 @@ static const struct {
     {"Host", 4, see_host_field},
     {"Range", 5, see_ruling_field},
     {"Origin", 6, see_origin},
+    {"Expect", 6, see_expect},
     {"Pragma", 6, see_ruling_field},
     {"If-Match", 8, see_ruling_field},
     {"If-Range", 8, see_ruling_field},
@@ -423,6 +434,11 @@ begin(struct request *rq, enum answer *ret_answer)
         *ret_answer = reply_refusal(rq, 400, sentence);
         return true;
     }
+    if (facts.has_strange_expectation) {
+        *ret_answer =
+            reply_refusal(rq, 417, "The one expectation that can be met is 100-continue.");
+        return true;
+    }
     if (!has_body(&facts))
         return false;
     /* Whoever may not act is told before the body, and may keep it. */
@@ -455,6 +471,7 @@ finish(struct request *rq)
 
     if (rq->stage == REQUEST_READING) {
         rq->stage = REQUEST_ANSWERING;
+        patience_stop_clock(rq->patience);
         if (ready_answer(rq, &answer))
             return answer;
         if (rq->route == NULL && settle(rq, &answer))
@@ -521,6 +538,15 @@ keep_target(struct request *rq, const char *target)
     return n <= sizeof(rq->target_room) ? memcpy(rq->target_room, target, n) : str_dup(target);
 }
 
+static struct patience *
+patience_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info != NULL ? info->socket_context : NULL;
+}
+
 /* --- the library's callbacks --- */
 
 void *
@@ -533,6 +559,7 @@ request_on_target(void *listener, const char *target, struct MHD_Connection *con
     rq->listener = listener;
     rq->server = rq->listener->server;
     rq->connection = connection;
+    rq->patience = patience_of(connection);
     rq->raw_target = keep_target(rq, target);
     rq->path = BUF_INIT(4 * TARGET_MAX_BYTES);
     rq->body = BUF_INIT(REQUEST_BODY_MAX);
@@ -593,6 +620,7 @@ request_on_completed(void *listener, struct MHD_Connection *connection, void **c
         return;
     bytes = rq->sent_bytes + (why == MHD_REQUEST_TERMINATED_COMPLETED_OK ? rq->queued_bytes : 0);
     atomic_fetch_add_explicit(&rq->server->counters.bytes, bytes, memory_order_relaxed);
+    patience_start_clock(rq->patience);
     sending_end(&rq->sending);
     if (rq->is_corked)
         set_cork(rq, 0);

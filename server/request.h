@@ -52,6 +52,7 @@ struct request {
     struct server *server;             /* borrowed */
     const struct listener *listener;   /* borrowed */
     struct MHD_Connection *connection; /* borrowed */
+    struct patience *patience;         /* the connection's; borrowed; NULL: none */
     enum request_stage stage;
 
     char *raw_target; /* as it was sent; `target_room` where it fits, else owned */

@@ -99,7 +99,8 @@ static const struct setting_key keys[] = {
      .default_text = "60s",
      .min = SECOND,
      .max = DAY,
-     .prose = "A connection on which nothing moves for this long is closed."},
+     .prose = "A connection on which nothing moves for this long is closed, and one on which a "
+              "request is not whole by then, however steadily it comes in."},
     {.section = "server",
      .name = "header_size",
      .type = SETTING_SIZE,
