@@ -102,7 +102,7 @@ struct mh_host {
     struct refresh *refreshes;
     uint64_t refresh_serial; /* of the last one */
     bool has_scanned;
-    pthread_cond_t scanned; /* has_scanned or is_stopping became true */
+    pthread_cond_t scanned; /* has_scanned or is_stopping became true, or an import ended */
     bool is_stopping;
     bool is_making_room;
     uint64_t object_bytes; /* of current versions */

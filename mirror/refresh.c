@@ -9,7 +9,7 @@
  * Everything here runs under host->lock but for the commit, which a work thread does. The set of
  * files only grows while `pending` is above zero, and nothing but the commit looks at it
  * afterwards. */
-#include "refresh.h"
+#include "refresh_internal.h"
 
 #include "clocks.h"
 #include "fault.h"
@@ -25,39 +25,10 @@
 
 #define RETRY_REFRESH_MS 5000
 
-enum outcome { OUTCOME_ASKED, OUTCOME_SAME, OUTCOME_STAGED, OUTCOME_GONE };
-
-struct refresh_file {
-    struct object *object; /* counted */
-    enum outcome outcome;
-    struct meta meta; /* SAME: the renewed metadata; STAGED: what will be published */
-    char partial_id[STORE_ID_SIZE];
-    char *store_url;     /* what its hashed place is made of */
-    struct version *old; /* counted; what the commit's step points into, while it is made */
-    bool is_held;        /* a manifest whose requests are held until the switch */
-};
-
-struct refresh {
-    struct mh_host *host;
-    struct refresh *next;
-    struct list files;         /* struct refresh_file * */
-    size_t pending;            /* flights that are not over */
-    uint64_t serial;           /* never 0 */
-    bool has_changes;          /* it is staged, and will be switched when it is quiet */
-    struct mh_waiter *waiters; /* until it has ended, or has changes */
-    enum mh_code code;         /* of the first failure */
-    struct mh_fault fault;
-    bool is_staged;
-    bool is_switching;
-    uint64_t staged_at_ms;
-    uint64_t held_at_ms; /* 0: manifests are not held */
-    struct work_item work;
-};
-
 /* --- the set --- */
 
-static struct refresh_file *
-file_of(const struct refresh *refresh, const struct object *object)
+struct refresh_file *
+refresh_file_of(const struct refresh *refresh, const struct object *object)
 {
     for (size_t i = 0; i < refresh->files.count; i++) {
         struct refresh_file *file = refresh->files.items[i];
@@ -68,8 +39,8 @@ file_of(const struct refresh *refresh, const struct object *object)
     return NULL;
 }
 
-static struct refresh_file *
-add_file(struct refresh *refresh, struct object *object)
+struct refresh_file *
+refresh_add_file_locked(struct refresh *refresh, struct object *object)
 {
     struct refresh_file *file = mem_new(struct refresh_file);
 
@@ -96,7 +67,7 @@ free_file(void *item)
     mem_free(file);
 }
 
-static void
+void
 refresh_free_locked(struct refresh *refresh)
 {
     struct refresh **link = &refresh->host->refreshes;
@@ -122,7 +93,7 @@ add_group(struct refresh *refresh, struct object *object)
 {
     if (object->flight || object->leaving)
         return false;
-    if (!add_file(refresh, object))
+    if (!refresh_add_file_locked(refresh, object))
         return false;
     /* The list grows while it is walked: every file's neighbours are looked at once. */
     for (size_t i = 0; i < refresh->files.count; i++) {
@@ -136,7 +107,8 @@ add_group(struct refresh *refresh, struct object *object)
 
             if (next->refresh == refresh)
                 continue;
-            if (next->refresh || next->flight || next->leaving || !add_file(refresh, next))
+            if (next->refresh || next->flight || next->leaving ||
+                !refresh_add_file_locked(refresh, next))
                 return false;
         }
     }
@@ -220,7 +192,7 @@ add_parts(struct refresh *refresh, const struct object *manifest, const struct m
         if (part && part->refresh == refresh)
             continue;
         if (part && !part->refresh && !part->flight && !part->leaving)
-            file = add_file(refresh, part);
+            file = refresh_add_file_locked(refresh, part);
         if (file) {
             ask_file(refresh, file);
             continue;
@@ -285,7 +257,7 @@ bytes_of(const struct refresh *refresh, const struct mirror *mirror, const char 
          uint64_t *ret)
 {
     struct object *object = object_find_locked(refresh->host, mirror, name);
-    const struct refresh_file *file = object ? file_of(refresh, object) : NULL;
+    const struct refresh_file *file = object ? refresh_file_of(refresh, object) : NULL;
 
     if (!file || (file->outcome != OUTCOME_SAME && file->outcome != OUTCOME_STAGED))
         return false;
@@ -427,12 +399,15 @@ end_refresh(struct refresh *refresh)
     struct object *first = ((struct refresh_file *) refresh->files.items[0])->object;
 
     remove_partials(refresh);
-    if (refresh->code != MH_OK && refresh->code != MH_CANCELLED) {
+    if (!refresh->import && refresh->code != MH_OK && refresh->code != MH_CANCELLED) {
         fault_prepend(&refresh->fault, "the cached copy stays as it is");
         host_tell(host, MH_EVENT_WARNING, refresh->code, first, &refresh->fault);
     }
     (void) pthread_mutex_lock(&host->lock);
-    mark_failure_locked(refresh);
+    if (refresh->import)
+        refresh_import_over_locked(refresh);
+    else
+        mark_failure_locked(refresh);
     refresh_free_locked(refresh);
     (void) pthread_mutex_unlock(&host->lock);
 }
@@ -534,17 +509,26 @@ is_step(const struct refresh_file *file)
            atomic_load_explicit(&file->object->current, memory_order_relaxed);
 }
 
+static bool
+is_named_elsewhere_locked(const struct refresh *refresh, const struct object *object)
+{
+    for (size_t n = 0; n < object->named_by.count; n++)
+        if (((struct model *) object->named_by.items[n])->manifest->refresh != refresh)
+            return true;
+    return false;
+}
+
 /* Has another manifest been learned that names a file of the set? It was checked with the old
  * files, and its sums are not those of the new ones: the next refresh asks about it too. */
 static bool
 has_grown_locked(const struct refresh *refresh)
 {
     for (size_t i = 0; i < refresh->files.count; i++) {
-        const struct object *object = ((struct refresh_file *) refresh->files.items[i])->object;
+        const struct refresh_file *file = refresh->files.items[i];
 
-        for (size_t n = 0; n < object->named_by.count; n++)
-            if (((struct model *) object->named_by.items[n])->manifest->refresh != refresh)
-                return true;
+        if (refresh->import ? refresh_import_conflict_locked(refresh, file) != NULL
+                            : is_named_elsewhere_locked(refresh, file->object))
+            return true;
     }
     return false;
 }
@@ -593,6 +577,14 @@ switch_set(struct work_item *item)
     end_refresh(refresh);
 }
 
+void
+refresh_stage_locked(struct refresh *refresh)
+{
+    refresh->staged_at_ms = clock_mono_ms();
+    refresh->work.run = switch_set;
+    refresh->is_staged = true;
+}
+
 /* All flights are over: what now? Work thread or fetch thread. */
 static void
 all_answered(struct refresh *refresh)
@@ -606,11 +598,9 @@ all_answered(struct refresh *refresh)
         ends = true;
     } else {
         drop_orphans(refresh);
-        refresh->staged_at_ms = clock_mono_ms();
-        refresh->work.run = switch_set;
+        refresh_stage_locked(refresh);
         refresh->has_changes = has_changes(refresh);
         refresh->is_switching = !refresh->has_changes;
-        refresh->is_staged = true;
         if (refresh->is_switching)
             work_submit(host->work, &refresh->work);
         else
@@ -628,7 +618,7 @@ refresh_flight_over(struct flight *flight)
     struct refresh *refresh = flight->refresh;
 
     (void) pthread_mutex_lock(&host->lock);
-    take_result(refresh, file_of(refresh, flight->object), flight);
+    take_result(refresh, refresh_file_of(refresh, flight->object), flight);
     bool is_last = --refresh->pending == 0;
     (void) pthread_mutex_unlock(&host->lock);
     if (is_last)
@@ -708,6 +698,8 @@ may_switch_locked(struct refresh *refresh, uint64_t now)
 {
     if (has_flight(refresh))
         return false;
+    if (refresh->import && !refresh_import_replaces_locked(refresh))
+        return true; /* nobody can be loading what is not there */
     if (is_quiet(refresh, now))
         return true;
     if (!refresh->held_at_ms && now >= refresh->staged_at_ms + refresh->host->settle_max_ms) {

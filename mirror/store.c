@@ -20,6 +20,7 @@
 #include "hash.h"
 #include "mem.h"
 #include "name.h"
+#include "stage.h"
 #include "units.h"
 
 #include <errno.h>
@@ -202,7 +203,11 @@ open_for_writing(struct store *store, struct mh_fault *fault)
         code = make_layout(store, fault);
     if (code == MH_OK)
         code = open_journal(store, fault);
-    return code == MH_OK ? partial_sweep(store, fault) : code;
+    if (code == MH_OK)
+        code = partial_sweep(store, fault);
+    if (code == MH_OK)
+        stage_sweep(store->dir_fd);
+    return code;
 }
 
 static enum mh_code
