@@ -55,22 +55,17 @@ fail_what(enum mh_action action, struct mh_fault *fault)
                 rows[action].takes_none ? 0 : 1, ACTION_WHAT_MAX);
 }
 
-static enum mh_code
-resolve(const struct mh_host *host, enum mh_action action, const struct json *what,
-        struct list *paths, struct mh_fault *fault)
+enum mh_code
+action_resolve(const struct mh_host *host, const struct json *what, struct list *paths,
+               struct mh_fault *fault)
 {
-    const size_t count = json_count(what);
-
-    if (json_kind_of(what) != JSON_ARRAY ||
-        count > (rows[action].takes_names ? ACTION_WHAT_MAX : 0) ||
-        (count == 0 && !rows[action].takes_none))
-        return fail_what(action, fault);
     for (const struct json *item = json_first(what); item != NULL; item = json_next(item)) {
         char *path = NULL;
         enum mh_code code;
 
         if (json_string(item) == NULL)
-            return fail_what(action, fault);
+            return fail(fault, MH_BAD_INPUT, 0,
+                        "the body's \"what\" holds a name that is no string");
         code = mh_host_resolve(host, json_string(item), &path, fault);
         if (code != MH_OK)
             return code;
@@ -82,23 +77,42 @@ resolve(const struct mh_host *host, enum mh_action action, const struct json *wh
     return MH_OK;
 }
 
+static enum mh_code
+resolve(const struct mh_host *host, enum mh_action action, const struct json *what,
+        struct list *paths, struct mh_fault *fault)
+{
+    const size_t count = json_count(what);
+
+    if (json_kind_of(what) != JSON_ARRAY ||
+        count > (rows[action].takes_names ? ACTION_WHAT_MAX : 0) ||
+        (count == 0 && !rows[action].takes_none))
+        return fail_what(action, fault);
+    return action_resolve(host, what, paths, fault);
+}
+
+void
+action_write_done(struct jsonw *w, const struct mh_done *done, size_t n)
+{
+    jsonw_array_begin(w, "models");
+    for (size_t i = 0; i < n; i++) {
+        jsonw_object_begin(w, NULL);
+        jsonw_string(w, "path", done[i].path);
+        jsonw_uint(w, "files", done[i].files);
+        jsonw_uint(w, "bytes", done[i].bytes);
+        if (done[i].code != MH_OK)
+            model_json_write_failure(w, done[i].code, &done[i].fault);
+        jsonw_object_end(w);
+    }
+    jsonw_array_end(w);
+}
+
 static void
-write_done(const struct mh_done *done, size_t n, struct buf *json)
+write_answer(const struct mh_done *done, size_t n, struct buf *json)
 {
     struct jsonw w = JSONW_INIT(json);
 
     jsonw_object_begin(&w, NULL);
-    jsonw_array_begin(&w, "models");
-    for (size_t i = 0; i < n; i++) {
-        jsonw_object_begin(&w, NULL);
-        jsonw_string(&w, "path", done[i].path);
-        jsonw_uint(&w, "files", done[i].files);
-        jsonw_uint(&w, "bytes", done[i].bytes);
-        if (done[i].code != MH_OK)
-            model_json_write_failure(&w, done[i].code, &done[i].fault);
-        jsonw_object_end(&w);
-    }
-    jsonw_array_end(&w);
+    action_write_done(&w, done, n);
     jsonw_object_end(&w);
     buf_add_char(json, '\n');
 }
@@ -116,7 +130,7 @@ action_run(struct mh_host *host, enum mh_action action, const struct json *body,
         code = mh_manage(host, action, (const char *const *) paths.items, paths.count, &done, &n,
                          fault);
     if (code == MH_OK) {
-        write_done(done, n, json);
+        write_answer(done, n, json);
         mh_done_free(done, n);
         if (!buf_is_ok(json))
             code = fail(fault, MH_NOMEM, 0, "memory ran out for the answer");

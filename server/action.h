@@ -6,6 +6,7 @@
 #include "attrs.h"
 #include "buf.h"
 #include "json.h"
+#include "list.h"
 
 #include <modelhost/manage.h>
 
@@ -19,6 +20,15 @@
 MUST_USE bool action_of_path(const char *path, enum mh_action *ret);
 /* "rm", "pin", "unpin", "verify", "gc". */
 const char *action_name(enum mh_action action);
+
+/* Resolve the names of a JSON array to local paths, of which `paths` gets a char * each, in their
+ * order; freed by list_done(..., mem_free) in any case. One that leads nowhere stops all. The codes
+ * of mh_host_resolve(), or BAD_INPUT. */
+MUST_USE enum mh_code action_resolve(const struct mh_host *host, const struct json *what,
+                                     struct list *paths, struct mh_fault *fault);
+
+/* Write the member "models" of an answer: [{path, files, bytes, failure?}]. */
+void action_write_done(struct jsonw *w, const struct mh_done *done, size_t n);
 
 /* Carry out an action.
  *

@@ -86,8 +86,8 @@ uint_of(const struct json *object, const char *name)
     return json_uint(json_get(object, name), &value) ? value : 0;
 }
 
-static void
-tell_failure(const struct mh_fault *fault)
+void
+action_tell_failure(const struct mh_fault *fault)
 {
     log_error("%s%s%s%s%s", fault->sentence, fault->expected[0] != '\0' ? "; expected " : "",
               fault->expected, fault->found[0] != '\0' ? "; found " : "", fault->found);
@@ -104,7 +104,7 @@ tell_one(const struct invocation *invocation, const struct json *item, const cha
     enum mh_code code = model_json_read_failure(json_get(item, "failure"), &fault);
 
     if (code != MH_OK) {
-        tell_failure(&fault);
+        action_tell_failure(&fault);
         return exit_status_of(code);
     }
     if (!invocation->is_quiet && !invocation->wants_json)
@@ -144,8 +144,8 @@ print_json(const struct json *models)
     return action_print(&out);
 }
 
-static int
-tell_all(const struct invocation *invocation, const struct json *models, const char *did)
+int
+action_tell_all(const struct invocation *invocation, const struct json *models, const char *did)
 {
     int status = 0;
 
@@ -177,7 +177,7 @@ action_command(const struct invocation *invocation, const struct config *config,
     else
         code = fail(&fault, MH_BAD_INPUT, 0, "these are too many names at once");
     if (code == MH_OK) {
-        status = tell_all(invocation, json_get(answer, "models"), did);
+        status = action_tell_all(invocation, json_get(answer, "models"), did);
     } else {
         log_error("%s: %s", action_name(action), fault.sentence);
         status = exit_status_of(code);

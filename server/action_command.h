@@ -19,6 +19,17 @@
 int action_command(const struct invocation *invocation, const struct config *config,
                    enum mh_action action, const char *did, struct json **ret_answer);
 
+/* Tell of models that something was done to, or of their failures; as JSON where that is wanted.
+ *
+ * models  [{path, files, bytes, failure?}]
+ *
+ * Returns the exit status that they ask for. */
+int action_tell_all(const struct invocation *invocation, const struct json *models,
+                    const char *did);
+
+/* Tell of a failure on standard error, with what was expected and found. */
+void action_tell_failure(const struct mh_fault *fault);
+
 /* Print a JSON text, if it is whole. */
 MUST_USE bool action_print(struct buf *text);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POST /-/api/rm, pin, unpin, verify and gc.
+/* POST /-/api/rm, pin, unpin, verify and gc; over the control socket export and import too.
  *
  * They wait for the disk, some for minutes, which an HTTP thread must not: each gets a thread of
  * its own, of which there are few, and its connection is paused until that is done. The connection
@@ -9,6 +9,7 @@
 #include "api.h"
 
 #include "action.h"
+#include "carry.h"
 #include "events.h"
 #include "fault.h"
 #include "json.h"
@@ -24,6 +25,7 @@ struct action_job {
     struct request *rq;
     struct json *body;
     enum mh_action action;
+    carry_run *carry; /* not an action, but this; or NULL */
     enum mh_code code;
     struct buf answer;
     struct mh_fault fault;
@@ -47,7 +49,10 @@ run(void *arg)
     struct action_job *job = arg;
     struct request *rq = job->rq;
 
-    job->code = action_run(rq->server->host, job->action, job->body, &job->answer, &job->fault);
+    if (job->carry != NULL)
+        job->code = job->carry(rq->server->host, job->body, &job->answer, &job->fault);
+    else
+        job->code = action_run(rq->server->host, job->action, job->body, &job->answer, &job->fault);
     (void) atomic_fetch_sub(&jobs, 1);
     rq->waiter.wake(&rq->waiter);
     return NULL;
@@ -86,7 +91,10 @@ begin(struct request *rq, struct mh_fault *fault)
     enum mh_action action = MH_ACTION_GC;
     enum mh_code code;
 
-    if (!action_of_path(buf_text(&rq->path), &action))
+    /* These are about the cache directory's files, and for who may open its socket. */
+    carry_run *carry = rq->listener->is_control ? carry_of_path(buf_text(&rq->path)) : NULL;
+
+    if (carry == NULL && !action_of_path(buf_text(&rq->path), &action))
         return fail(fault, MH_NOT_FOUND, 0, "there is no such action");
     code = json_parse(buf_text(&rq->body), rq->body.length, &body, fault);
     if (code != MH_OK) {
@@ -102,6 +110,7 @@ begin(struct request *rq, struct mh_fault *fault)
     job->rq = rq;
     job->body = body;
     job->action = action;
+    job->carry = carry;
     job->answer = BUF_INIT(ACTION_JSON_MAX);
     rq->job = job;
     code = start_thread(job, fault);

@@ -205,6 +205,43 @@ static const struct command commands[] = {
         .run = cmd_unpin,
     },
     {
+        .name = "export",
+        .synopsis = "[OPTIONS] MODEL... -o FILE.tar",
+        .summary = "write models to an archive, to carry them elsewhere",
+        .prose =
+            "Writes models with all their files to a tar archive, for `modelhost import` on a\n"
+            "machine without network, or for any static server: unpacked, the files lie at\n"
+            "MIRROR/PATH, as they are asked for. The same models give the same bytes. FILE is\n"
+            "replaced as a whole; `-o -` writes to standard output.\n",
+        .examples = "  modelhost export /tfjs-models/a/model.json -o a.tar\n"
+                    "  modelhost export bodypix --multiplier 0.5 -o bodypix.tar\n"
+                    "  modelhost export bodypix -o - | ssh host modelhost import -\n",
+        .option_groups =
+            OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_EXPORT | OPTIONS_CATALOG,
+        .min_words = 1,
+        .max_words = 1000,
+        .word_name = "MODEL: a local path such as /tfjs-models/..., an upstream URL, or a name of "
+                     "the catalog such as bodypix",
+        .run = cmd_export,
+    },
+    {
+        .name = "import",
+        .synopsis = "[OPTIONS] FILE.tar",
+        .summary = "bring models into the cache from an archive",
+        .prose =
+            "Brings the models of an archive that `modelhost export` wrote into the cache. All of\n"
+            "it is checked first, and comes in as a whole or not at all; files that are cached\n"
+            "already stay. Where a server runs on the cache, it takes them in, and what replaces\n"
+            "a cached version waits until nobody is loading it. FILE `-` is standard input.\n",
+        .examples = "  modelhost import bodypix.tar\n"
+                    "  modelhost import --json - < bodypix.tar\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+        .min_words = 1,
+        .max_words = 1,
+        .word_name = "FILE: an archive that `modelhost export` wrote",
+        .run = cmd_import,
+    },
+    {
         .name = "config",
         .synopsis = "--check | --print | --example [OPTIONS]",
         .summary = "check the configuration, or print it",

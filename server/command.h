@@ -29,7 +29,7 @@ struct invocation {
     bool wants_check;                        /* config --check */
     bool wants_print;                        /* config --print */
     bool wants_example;                      /* config --example */
-    const char *output;                      /* pull -o */
+    const char *output;                      /* pull -o, export -o */
     bool wants_all;                          /* pull --all */
     const char *origin;                      /* doctor --origin */
     bool wants_snippet;                      /* url --snippet */
@@ -69,6 +69,8 @@ command_run cmd_list;
 command_run cmd_verify;
 command_run cmd_rm;
 command_run cmd_gc;
+command_run cmd_export;
+command_run cmd_import;
 command_run cmd_pin;
 command_run cmd_unpin;
 command_run cmd_config;

@@ -85,6 +85,8 @@ static const struct option_row rows[] = {
      "URL, no mirror is needed"},
     {OPTIONS_PULL, 0, OPTION_SWITCH, "--refresh", NULL, NULL, NULL, AT(wants_refresh),
      "ask the upstream whether what is cached is current, however young it is"},
+    {OPTIONS_EXPORT, 'o', OPTION_TEXT, "--output", "FILE", NULL, NULL, AT(output),
+     "the archive to write; - is standard output"},
     {OPTIONS_VERIFY, 0, OPTION_SWITCH, "--repair", NULL, NULL, NULL, AT(wants_repair),
      "fetch what is bad or missing again"},
     {OPTIONS_CATALOG, 0, OPTION_TEXT, "--architecture", "NAME", NULL, NULL,

@@ -24,6 +24,7 @@ struct invocation;
 #define OPTIONS_URL     0x200u
 #define OPTIONS_DOCTOR  0x400u
 #define OPTIONS_VERIFY  0x1000u
+#define OPTIONS_EXPORT  0x8000u
 
 /* Read a command's arguments.
  *

@@ -26,6 +26,8 @@ static const struct route routes[] = {
     {"/-/api/unpin", ROUTE_API, POSTS, answer_api_action},
     {"/-/api/verify", ROUTE_API, POSTS, answer_api_action},
     {"/-/api/gc", ROUTE_API, POSTS, answer_api_action},
+    {"/-/api/export", ROUTE_API, POSTS, answer_api_action},
+    {"/-/api/import", ROUTE_API, POSTS, answer_api_action},
     {"/-/api/*", ROUTE_API, GETS, answer_own_unknown},
     {"/-/", ROUTE_OWN, GETS, answer_own_index},
     {"/-/client.js", ROUTE_OWN, GETS, answer_own_client},

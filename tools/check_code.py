@@ -26,6 +26,7 @@ OWNERS = [
     (r"curl/", r"mirror/(fetch\w*|url)\.[ch]"),
     (r"microhttpd\.h", r"server/(httpd|request|reply|mhd)\w*\.[ch]"),
     (r"cjson/", r"base/json\.c"),
+    (r"archive", r"server/cargo_(pack|unpack)\.c"),
     (r"qrencode\.h", r"server/qr\.c"),
     (r"gnutls/", r"base/hash\.c|server/(tls|self_signed)\.c"),
 ]

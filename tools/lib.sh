@@ -23,6 +23,7 @@ BUILD_NEEDS=(
     libmicrohttpd-dev:libmicrohttpd.pc
     libcurl4-openssl-dev:libcurl.pc
     libcjson-dev:libcjson.pc
+    libarchive-dev:libarchive.pc
     libgnutls28-dev:gnutls.pc
     libqrencode-dev:libqrencode.pc
     zlib1g-dev:zlib.pc
