@@ -34,6 +34,7 @@ BUILD_NEEDS=(
 )
 TEST_NEEDS=(
     libcmocka-dev:cmocka.pc
+    libssl-dev:openssl.pc
     python3-pytest:py=pytest
     python3-h2:py=h2
     openssl:openssl
