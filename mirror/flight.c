@@ -258,7 +258,7 @@ flight_conclude(struct flight *flight, struct version *version)
     if (stays && !was_on_disk) {
         (void) atomic_fetch_add_explicit(&host->published, 1, memory_order_relaxed);
         host_tell(host, MH_EVENT_PUBLISHED, MH_OK, object, &flight->fault);
-    } else if (!version && flight->code != MH_CANCELLED) {
+    } else if (!version && !flight->is_unkept && flight->code != MH_CANCELLED) {
         (void) atomic_fetch_add_explicit(&host->failures, 1, memory_order_relaxed);
         host_tell(host, MH_EVENT_FAILED, flight->code, object, &flight->fault);
     }
@@ -303,7 +303,7 @@ flight_conclude_if_failed(struct flight *flight)
     (void) pthread_mutex_unlock(&flight->lock);
     if (!is_mine)
         return;
-    if (flight->part_fd >= 0 && !is_resumable(flight))
+    if (flight->part_fd >= 0 && (!is_resumable(flight) || flight->head.is_no_store))
         store_partial_remove(flight->host->store, flight->partial_id);
     flight_conclude(flight, NULL);
 }

@@ -44,6 +44,7 @@ struct flight_head {
     char *content_type;
     char *cache_control;
     struct declared declared;
+    bool is_no_store;
     bool is_encoded;     /* what comes is gzip of the object: see flight_decode.c */
     int64_t answered_at; /* seconds since the epoch */
     int64_t date;        /* the same by the upstream's clock, where it tells */
@@ -71,6 +72,7 @@ struct flight {
     bool was_encoded;   /* the partial file holds what it was decoded to */
     bool is_sniffed;    /* the first bytes look like what they should be */
     bool is_received;   /* the transfer has ended well */
+    bool is_unkept;     /* concluded without a version, though nothing failed */
     bool is_work_queued;
     bool is_released;        /* what it was held for has been answered: look again */
     bool is_asking;          /* a fetch job is submitted */

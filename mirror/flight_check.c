@@ -16,6 +16,7 @@
 #include "model.h"
 #include "recheck.h"
 #include "room.h"
+#include "unkept.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -179,7 +180,8 @@ sync_behind(struct flight *flight, struct mh_fault *f)
         return fail_errno(f, error, "'%s' cannot be kept: sync", flight->object->label);
     }
     flight->synced = flight->hashed;
-    write_note(flight);
+    if (!flight->head.is_no_store)
+        write_note(flight);
     return MH_OK;
 }
 
@@ -264,6 +266,8 @@ check_model(struct flight *flight, struct mh_fault *f)
         code = model_learn_locked(object, &flight->meta, f);
         if (code == MH_OK) {
             object->model->vouched_at = flight->head.date;
+            if (object->model->is_unkept)
+                unkept_mark_locked(object->model);
             model_ensure_locked(object->model);
         }
     } else if (code == MH_OK) {
@@ -321,9 +325,18 @@ pass(struct flight *flight)
         has_passed = true;
     }
     (void) pthread_mutex_unlock(&flight->lock);
-    if (has_passed && flight_is_apart(flight))
+    if (!has_passed)
+        return;
+    if (flight_is_apart(flight)) {
         flight_conclude(flight, NULL);
-    else if (has_passed)
+        return;
+    }
+    (void) pthread_mutex_lock(&flight->host->lock);
+    bool is_unkept = unkept_is_locked(flight->object);
+    (void) pthread_mutex_unlock(&flight->host->lock);
+    if (is_unkept)
+        unkept_conclude(flight);
+    else
         publish_flight(flight);
 }
 

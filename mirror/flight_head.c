@@ -9,6 +9,7 @@
 
 #include "clocks.h"
 #include "fault.h"
+#include "freshness.h"
 #include "httpdate.h"
 #include "mem.h"
 #include "model.h"
@@ -16,6 +17,7 @@
 #include "retry.h"
 #include "sniff.h"
 #include "units.h"
+#include "unkept.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -162,6 +164,7 @@ replace_head(struct flight *flight, const struct fetch_head *head, uint64_t tota
     const char *date = fetch_header(head, "Date");
     bool differs = false;
 
+    next.is_no_store = cache_control_has(next.cache_control, "no-store");
     if (!date || !httpdate_parse(date, next.answered_at, &next.date))
         next.date = next.answered_at;
     read_declared(head, &next.declared);
@@ -224,9 +227,14 @@ check_length(struct flight *flight, uint64_t bytes, struct mh_fault *f)
         flight_is_apart(flight) ? UINT64_MAX : model_max_bytes_locked(flight->object);
     if (bytes != MH_BYTES_UNKNOWN && !flight_is_apart(flight))
         code = model_check_length_locked(flight->object, bytes, f);
+    bool is_told = code == MH_OK && !flight_is_apart(flight) &&
+                   unkept_note_head_locked(flight->object, flight->head.is_no_store);
+
     if (code == MH_OK && !flight_is_apart(flight))
         code = recheck_begin_locked(flight->object, changed_at(&flight->head), f);
     (void) pthread_mutex_unlock(&host->lock);
+    if (is_told)
+        unkept_tell(flight->object);
     return code;
 }
 
@@ -258,7 +266,8 @@ take_head(struct flight *flight, const struct fetch_head *head, struct mh_fault 
     (void) pthread_mutex_lock(&flight->lock);
     if (flight->watermark < flight->write_at)
         flight->watermark = flight->write_at; /* what an earlier process left is good */
-    flight->has_note = total == MH_BYTES_UNKNOWN || total >= NOTE_FROM;
+    flight->has_note =
+        !flight->head.is_no_store && (total == MH_BYTES_UNKNOWN || total >= NOTE_FROM);
     if (flight->state == FLIGHT_ASKING)
         flight_set_state_locked(flight, FLIGHT_ARRIVING);
     if (flight->has_note)

@@ -229,7 +229,8 @@ open_host(struct mh_host *host, const struct mh_host_config *config, struct mh_f
     host->event_arg = config->event_arg;
     host->user_agent = str_dup(agent);
     host->index = map_new();
-    if (!host->user_agent || !host->index)
+    host->told = map_new();
+    if (!host->user_agent || !host->index || !host->told)
         return fail(f, MH_NOMEM, 0, "out of memory for the index");
     enum mh_code code = encode_new(host, f);
 
@@ -298,6 +299,7 @@ mh_host_close(struct mh_host *host)
         manage_note_uses(host);
     encode_free(host);
     object_free_all(host);
+    map_free(host->told);
     store_close(host->store);
     for (size_t i = 0; i < host->mirror_count; i++)
         mirror_done(&host->mirrors[i]);

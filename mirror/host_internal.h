@@ -68,6 +68,7 @@ struct object {
     struct list named_by;    /* struct model *: those that name it */
     struct failure *failure; /* of the last flight; NULL after a success */
     uint64_t seen_bytes;     /* length as last seen since its manifest was, for sums; or unknown */
+    bool is_unkept;          /* its last answer said no-store */
     unsigned views;          /* open now, and not resting */
     struct refresh *refresh; /* the one that it is part of */
     struct failure *refresh_failure; /* of that; of manifests and what none names; NULL: none */
@@ -99,6 +100,7 @@ struct mh_host {
     struct flight *parked;     /* settling: until the index is whole, or a removal is done */
     struct flight *to_publish; /* checked, waiting for a commit */
     bool is_publishing;
+    struct map *told; /* labels of what is not kept: people know */
     struct refresh *refreshes;
     uint64_t refresh_serial; /* of the last one */
     bool has_scanned;

@@ -143,6 +143,9 @@ model_learn_locked(struct object *manifest, const struct meta *meta, struct mh_f
             return code;
         }
     }
+    model->is_unkept = manifest->is_unkept;
+    for (size_t i = 0; i < model->part_count; i++)
+        model->is_unkept = model->is_unkept || model->parts[i].object->is_unkept;
     for (size_t i = 0; i < model->part_count; i++)
         model->parts[i].object->seen_bytes = MANIFEST_BYTES_UNKNOWN;
     model_forget_locked(manifest);
@@ -154,7 +157,7 @@ model_learn_locked(struct object *manifest, const struct meta *meta, struct mh_f
 void
 model_ensure_locked(struct model *model)
 {
-    if (model->is_complete || model->manifest->host->is_stopping)
+    if (model->is_complete || model->is_unkept || model->manifest->host->is_stopping)
         return;
     for (size_t i = 0; i < model->part_count; i++) {
         struct object *object = model->parts[i].object;
@@ -265,14 +268,21 @@ model_take_back_pulled_locked(struct model *model)
 }
 
 void
+model_revoke_locked(struct model *model)
+{
+    revoke(model->manifest);
+    for (size_t i = 0; i < model->part_count; i++)
+        revoke(model->parts[i].object);
+}
+
+void
 model_end_flights_locked(struct model *model, enum mh_code code, const struct mh_fault *fault,
                          bool is_followed)
 {
-    revoke(model->manifest);
+    model_revoke_locked(model);
     for (size_t i = 0; i < model->part_count; i++) {
         struct object *object = model->parts[i].object;
 
-        revoke(object);
         if (!object->flight)
             continue;
         object->flight->is_followed = is_followed;
@@ -285,11 +295,10 @@ static void
 give_up_group(struct model *model, uint32_t group, const struct object *object,
               const struct mh_fault *fault)
 {
-    revoke(model->manifest);
+    model_revoke_locked(model);
     for (size_t i = 0; i < model->part_count; i++) {
         struct model_part *part = &model->parts[i];
 
-        revoke(part->object);
         if (part->group == group && part->object != object && part->object->flight)
             flight_fail(part->object->flight, MH_CORRUPT, fault);
     }

@@ -22,6 +22,7 @@ struct model {
     int64_t newest_at;  /* the newest of the shards that made it be asked for again */
     bool is_rechecking; /* it is being asked for again: no shard completes meanwhile */
     bool is_abandoned;  /* another manifest of its name is on its way */
+    bool is_unkept;     /* a file of it must not be kept: none is */
     bool is_complete;   /* every part had a version when last looked at, and none has gone since */
     struct list pulled; /* struct object *, counted: published since the model was last complete;
                            what a failing sum takes back */
@@ -60,6 +61,8 @@ void model_take_back_locked(struct model *model);
  * is_followed: at the end of each flight, recheck_follow_locked(). */
 void model_end_flights_locked(struct model *model, enum mh_code code, const struct mh_fault *fault,
                               bool is_followed);
+/* Let nothing stay that is checked and being published. */
+void model_revoke_locked(struct model *model);
 /* Take back what the present pull published of it. It may be gone afterwards. */
 void model_take_back_pulled_locked(struct model *model);
 /* Compare the sums of a model read from disk. */

@@ -238,6 +238,16 @@ take_result(struct refresh *refresh, struct refresh_file *file, struct flight *f
         file->outcome = OUTCOME_SAME;
         return;
     }
+    if (flight->head.is_no_store) {
+        struct mh_fault fault = {0};
+
+        fail_refresh(refresh,
+                     fail(&fault, MH_UNSUPPORTED, 0,
+                          "the upstream forbids to keep the new '%s' (Cache-Control: no-store)",
+                          file->object->label),
+                     &fault);
+        return;
+    }
     file->outcome = OUTCOME_STAGED;
     /* A flight that begins after the stop would never hear of it, nor be asked. */
     if (refresh->host->is_stopping) {

@@ -284,7 +284,10 @@ head_of_flight_locked(struct mh_view *view, struct mh_fault *f)
         .modified_at = version_modified_at(flight->head.last_modified),
         .validated_at = flight->head.answered_at,
         .cache = MH_CACHE_MISS,
-        .is_immutable = freshness_is_addressed(view->object->target),
+        .is_immutable = !flight->head.is_no_store &&
+                        (freshness_is_addressed(view->object->target) ||
+                         cache_control_has(flight->head.cache_control, "immutable")),
+        .is_unkept = flight->head.is_no_store,
         .is_arriving = flight->state != FLIGHT_CHECKED,
     };
     if (flight->head.content_type) {

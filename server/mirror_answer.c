@@ -160,7 +160,9 @@ add_cache_control(const struct settings_server *settings, const struct mh_head *
     const uint64_t forever_s = settings->immutable_max_age_ms / 1000;
     const uint64_t max_age_s = settings->max_age_ms / 1000;
 
-    if (head->is_immutable && forever_s > 0)
+    if (head->is_unkept)
+        reply_field(reply, "Cache-Control", "no-store");
+    else if (head->is_immutable && forever_s > 0)
         reply_field_printf(reply, "Cache-Control", "public, max-age=%" PRIu64 ", immutable",
                            forever_s);
     else if (max_age_s > 0)

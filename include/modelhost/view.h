@@ -44,6 +44,7 @@ struct mh_head {
     int64_t validated_at;     /* when the upstream last vouched for it, seconds since the epoch */
     enum mh_cache_state cache;
     bool is_immutable; /* its URL names its content, or its upstream says that it never changes */
+    bool is_unkept;    /* its upstream forbids to keep it: nobody else should */
     bool is_arriving;  /* fed by a flight that has not passed its checks yet */
 };
 
