@@ -57,6 +57,8 @@ struct fetch_job;
 /* All on the fetch thread, without locks. on_head and on_body may end the job by returning
  * something else than OK: on_done then reports that code, with the fault as they filled it. */
 struct fetch_events {
+    /* The request is being sent, after its turn has come; of each hop. May be NULL. */
+    void (*on_asked)(struct fetch_job *job);
     enum mh_code (*on_head)(struct fetch_job *job, const struct fetch_head *head,
                             struct mh_fault *f);
     enum mh_code (*on_body)(struct fetch_job *job, const void *bytes, size_t n, struct mh_fault *f);

@@ -212,6 +212,8 @@ on_before_request(void *arg, char *peer, char *local, int peer_port, int local_p
     if (!is_fine)
         return CURL_PREREQFUNC_ABORT;
     t->asked_ms = clock_mono_ms();
+    if (t->job->events->on_asked)
+        t->job->events->on_asked(t->job);
     atomic_fetch_add_explicit(&t->fetcher->requests, 1, memory_order_relaxed);
     return CURL_PREREQFUNC_OK;
 }

@@ -9,6 +9,7 @@
  * Any thread. Nothing here touches a file or the network, but for closing the descriptor. */
 #include "flight.h"
 
+#include "clocks.h"
 #include "fault.h"
 #include "fd.h"
 #include "mem.h"
@@ -157,6 +158,16 @@ flight_set_state_locked(struct flight *flight, enum flight_state state)
 {
     flight->state = state;
     flight->news++;
+}
+
+bool
+flight_is_late_locked(const struct flight *flight, uint64_t since_ms)
+{
+    uint64_t from = flight->moved_ms > since_ms ? flight->moved_ms : since_ms;
+
+    /* What waits for its turn behind other downloads, or for our own disk, is not late. */
+    return flight->moved_ms && !flight->is_received &&
+           clock_mono_ms() >= from + flight->object->mirror->bases[0].policy.first_byte_timeout_ms;
 }
 
 void

@@ -69,6 +69,8 @@ struct flight {
     uint64_t news;  /* advances with everything that a view might wait for */
     uint64_t watermark; /* bytes from 0 that are in the partial file */
     uint64_t total;     /* or MH_BYTES_UNKNOWN */
+    uint64_t moved_ms;  /* the upstream was first asked, or last sent something; monotonic; 0: its
+                           turn has not come */
     bool was_encoded;   /* the partial file holds what it was decoded to */
     bool is_sniffed;    /* the first bytes look like what they should be */
     bool is_received;   /* the transfer has ended well */
@@ -145,6 +147,9 @@ struct flight *flight_ref(struct flight *flight);
 void flight_unref(struct flight *flight); /* takes host->lock when it is the last */
 /* The only place where the state changes. flight->lock held. */
 void flight_set_state_locked(struct flight *flight, enum flight_state state);
+/* Has the upstream been given its time for a first byte, and sent nothing since `since_ms`? Those
+ * who have no head yet then wait no longer, and the flight goes on. flight->lock held. */
+bool flight_is_late_locked(const struct flight *flight, uint64_t since_ms);
 /* Tell whoever waits. flight->lock held. */
 void flight_wake_locked(struct flight *flight);
 /* Let a failed flight that is not concluded yet end by itself, so that its object may have another.

@@ -6,6 +6,7 @@
  * nor syncs. */
 #include "flight.h"
 
+#include "clocks.h"
 #include "fault.h"
 #include "fd.h"
 #include "mem.h"
@@ -141,6 +142,7 @@ flight_on_body(struct fetch_job *job, const void *bytes_, size_t n, struct mh_fa
     flight->has_progressed = true;
     (void) pthread_mutex_lock(&flight->lock);
     flight->watermark = flight->write_at;
+    flight->moved_ms = clock_mono_ms();
     bool wants_sniff =
         !flight->is_sniffed && !flight->head.is_encoded && flight->watermark >= SNIFF_BYTES;
     (void) pthread_mutex_unlock(&flight->lock);

@@ -10,6 +10,7 @@
  * decided by retry.c alone. */
 #include "flight.h"
 
+#include "clocks.h"
 #include "fault.h"
 #include "mem.h"
 #include "retry.h"
@@ -134,6 +135,21 @@ flight_ask_again(struct flight *flight)
 }
 
 static void
+note_asked(struct flight *flight)
+{
+    (void) pthread_mutex_lock(&flight->lock);
+    if (!flight->moved_ms)
+        flight->moved_ms = clock_mono_ms();
+    (void) pthread_mutex_unlock(&flight->lock);
+}
+
+static void
+on_asked(struct fetch_job *job)
+{
+    note_asked(flight_of_job(job));
+}
+
+static void
 on_pause(struct fetch_job *job)
 {
     struct flight *flight = flight_of_job(job);
@@ -207,6 +223,7 @@ on_done(struct fetch_job *job, enum mh_code code, const struct mh_fault *fault)
     struct flight *flight = flight_of_job(job);
     struct mh_fault own = *fault;
 
+    note_asked(flight); /* one that cannot be reached has been asked too */
     /* This may cut the partial file, which is the next flight's once this one is not asking. */
     if (code == MH_OK)
         code = flight_check_received(flight, &own);
@@ -234,6 +251,7 @@ on_done(struct fetch_job *job, enum mh_code code, const struct mh_fault *fault)
 }
 
 const struct fetch_events flight_fetch_events = {
+    .on_asked = on_asked,
     .on_head = flight_on_head,
     .on_body = flight_on_body,
     .on_pause = on_pause,

@@ -266,6 +266,7 @@ take_head(struct flight *flight, const struct fetch_head *head, struct mh_fault 
     (void) pthread_mutex_lock(&flight->lock);
     if (flight->watermark < flight->write_at)
         flight->watermark = flight->write_at; /* what an earlier process left is good */
+    flight->moved_ms = clock_mono_ms();
     flight->has_note =
         !flight->head.is_no_store && (total == MH_BYTES_UNKNOWN || total >= NOTE_FROM);
     if (flight->state == FLIGHT_ASKING)

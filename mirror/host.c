@@ -173,6 +173,20 @@ wake_all(struct mh_host *host)
     (void) pthread_mutex_unlock(&host->lock);
 }
 
+/* Those who wait for an upstream that is late are told so at once, and not with all others. */
+static void
+wake_late(struct mh_host *host)
+{
+    (void) pthread_mutex_lock(&host->lock);
+    for (struct flight *flight = host->flights; flight; flight = flight->next_flight) {
+        (void) pthread_mutex_lock(&flight->lock);
+        if (flight->waiters && flight_is_late_locked(flight, 0))
+            flight_wake_locked(flight);
+        (void) pthread_mutex_unlock(&flight->lock);
+    }
+    (void) pthread_mutex_unlock(&host->lock);
+}
+
 static void
 sweep(struct mh_host *host)
 {
@@ -195,6 +209,8 @@ tick(void *arg)
     refresh_tick(host);
     if (host->ticks % WAKE_EVERY_TICK == 0)
         wake_all(host);
+    else
+        wake_late(host);
     if (host->ticks % ROOM_EVERY_TICK == 0)
         manage_make_room(host);
     if (host->ticks % SWEEP_EVERY_TICK == 0)

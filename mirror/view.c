@@ -20,11 +20,13 @@
 #include "model.h"
 #include "name.h"
 #include "refresh.h"
+#include "units.h"
 #include "view_internal.h"
 #include "waiter.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 struct mh_view {
@@ -37,6 +39,7 @@ struct mh_view {
     bool is_shard;
     bool is_resting;           /* it does not count among the object's open views */
     enum mh_cache_state cache; /* of a version */
+    uint64_t opened_ms;        /* monotonic */
     bool has_head;
     uint32_t epoch;
     uint64_t news; /* the flight's, at the last BUSY */
@@ -200,6 +203,7 @@ mh_view_open_wishing(struct mh_host *host, const char *target, const struct mh_w
     view->host = host;
     view->wish = *wish;
     view->fd = -1;
+    view->opened_ms = clock_mono_ms();
     (void) pthread_mutex_lock(&host->lock);
     code = find_object_locked(view, mirror, buf_text(&name), below, fault);
     (void) pthread_mutex_unlock(&host->lock);
@@ -320,6 +324,22 @@ give_failure(enum mh_code code, const struct mh_fault *from, struct mh_fault *f)
     return code;
 }
 
+/* The client's patience is bounded, whatever is tried again meanwhile, here or at a fallback. */
+static enum mh_code
+fail_late(const struct mh_view *view, struct mh_fault *f)
+{
+    char limit[UNIT_TEXT_SIZE];
+
+    (void) duration_exact(view->object->mirror->bases[0].policy.first_byte_timeout_ms, limit);
+    (void) fail(f, MH_TIMEOUT, 0,
+                "the upstream has sent nothing of '%s' for %s (first_byte_timeout); it is still "
+                "being tried: ask again",
+                view->object->label, limit);
+    if (f)
+        (void) snprintf(f->upstream, sizeof(f->upstream), "%s", view->upstream);
+    return MH_TIMEOUT;
+}
+
 static enum mh_code
 look_at_flight(struct mh_view *view, struct mh_fault *f)
 {
@@ -331,6 +351,8 @@ look_at_flight(struct mh_view *view, struct mh_fault *f)
         code = give_failure(flight->code, &flight->fault, f);
     else if (head_is_ready_locked(flight))
         code = head_of_flight_locked(view, f);
+    else if (flight_is_late_locked(flight, view->opened_ms))
+        code = fail_late(view, f);
     else
         view->news = flight->news;
     (void) pthread_mutex_unlock(&flight->lock);

@@ -311,7 +311,9 @@ static const struct setting_key keys[] = {
      .default_text = "60s",
      .min = 1,
      .max = DAY,
-     .prose = "How long to wait for the first byte of an answer."},
+     .prose =
+         "How long to wait for the first byte of an answer. A client waits no longer than this "
+         "for an upstream that sends nothing, though it is tried again meanwhile."},
     {.section = "upstream",
      .name = "stall_timeout",
      .type = SETTING_DURATION,

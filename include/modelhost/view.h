@@ -85,8 +85,9 @@ void mh_view_close(struct mh_view *view);
 
 /* What is known of the object.
  *
- * Returns OK; BUSY (not yet, see mh_view_wait()); else the flight's failure, with the upstream, the
- * expected and the found in *fault. After OK it answers OK for good, with the same head. */
+ * Returns OK; BUSY (not yet, see mh_view_wait()); TIMEOUT (the upstream has sent nothing for the
+ * mirror's first_byte_timeout; the flight goes on); else the flight's failure, with the upstream,
+ * the expected and the found in *fault. After OK it answers OK for good, with the same head. */
 MH_MUST_USE enum mh_code mh_view_head(struct mh_view *view, const struct mh_head **ret_head,
                                       struct mh_fault *fault);
 
