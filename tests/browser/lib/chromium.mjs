@@ -70,12 +70,14 @@ export async function openPage(t) {
 }
 
 // Opens a page in a browser of its own. What it logs as an error goes to the page's `complaints`.
-export async function openUrl(t, url) {
+//
+// options  Playwright's, of the page
+export async function openUrl(t, url, options = {}) {
   const browser = await chromium.launch({ executablePath: PROGRAM, args: FLAGS });
 
   afterwards(t, () => browser.close());
 
-  const page = await browser.newPage();
+  const page = await browser.newPage(options);
   const complaints = [];
 
   page.on('pageerror', (error) => complaints.push(error.message));

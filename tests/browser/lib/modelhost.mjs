@@ -13,7 +13,7 @@ import { Process, afterwards } from './process.mjs';
 
 const TREE = fileURLToPath(new URL('../../..', import.meta.url));
 const BINARY = process.env.MODELHOST_BIN || join(TREE, 'build', 'modelhost');
-const READY = /^modelhost: listening on (http:\/\/\S+?)\/?$/;
+const READY = /^modelhost: listening on (https?:\/\/\S+?)\/?$/;
 const SANITIZER = /AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:/;
 
 // Retries and remembered failures have their own tests; here every load asks the origin afresh.
@@ -27,7 +27,8 @@ export function newDirectory(t) {
 }
 
 // Starts modelhost with the mirror tfjs-models pointing at upstream, the origin's base URL, and
-// resolves when it listens: { url, stop }, the url without a slash at the end.
+// resolves when it listens: { url, line, stop }, the url without a slash at the end; line(pattern) is
+// a line of its standard output.
 //
 // mayWarn  the test makes the upstream fail, so there may be warnings
 export async function startModelhost(t, { upstream, cache, args = [], mayWarn = false }) {
@@ -41,7 +42,7 @@ export async function startModelhost(t, { upstream, cache, args = [], mayWarn = 
   const stop = () => (stopped ??= stopAndJudge(server, mayWarn));
 
   afterwards(t, stop);
-  return { url: await server.line(READY), stop };
+  return { url: await server.line(READY), line: (pattern) => server.line(pattern), stop };
 }
 
 // The user's own settings must not reach the server under test.

@@ -47,19 +47,25 @@ export class Process {
     this.stderr = '';
     this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     this.ended = once(this.child, 'close').then(([code, signal]) => code ?? signal);
+    this.lines = [];
+    this.reader = createInterface({ input: this.child.stdout });
+    this.reader.on('line', (line) => this.lines.push(line));
     this.child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
   }
 
-  // Resolves to the first group of the first line that the pattern matches.
+  // Resolves to the first group of the first line that the pattern matches, past ones included.
   async line(pattern) {
     const found = new Promise((resolve) => {
-      createInterface({ input: this.child.stdout }).on('line', (line) => {
+      const look = (line) => {
         const match = pattern.exec(line);
 
         if (match) {
           resolve(match[1]);
         }
-      });
+      };
+
+      this.lines.forEach(look);
+      this.reader.on('line', look);
     });
     const died = this.ended.then((end) => {
       throw new Error(`'${this.program}' ended (${end}) before it was ready:\n${this.stderr}`);
