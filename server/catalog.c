@@ -368,11 +368,17 @@ each_of_file(const struct catalog_file *file, catalog_visit *visit, void *arg)
     return goes_on;
 }
 
+bool
+catalog_is_folder(const struct catalog_file *file)
+{
+    return file->path[strlen(file->path) - 1] == '/';
+}
+
 void
 catalog_each(const struct catalog_entry *entry, catalog_visit *visit, void *arg)
 {
     for (size_t i = 0; i < entry->file_count; i++) {
-        if (!each_of_file(&entry->files[i], visit, arg))
+        if (!catalog_is_folder(&entry->files[i]) && !each_of_file(&entry->files[i], visit, arg))
             return;
     }
 }

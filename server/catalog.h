@@ -44,10 +44,13 @@ struct catalog_file {
     const char *option; /* load()'s option that takes the URL; NULL: there is none */
     const char *values; /* combinations that exist upstream; "": always the same file */
     const char *mirror; /* the built-in mirror */
-    const char *path;   /* below the mirror's upstream; "{name}" stands for a value */
+    const char *path;   /* below the mirror's upstream; "{name}" stands for a value. One that ends
+                           with '/' is a folder that load() is given, and no file: nothing fetches
+                           it */
+    bool is_beside;     /* it lies in such a folder: load() finds it by itself */
 };
 
-#define CATALOG_FILES_MAX    4
+#define CATALOG_FILES_MAX    9
 #define CATALOG_DEFAULTS_MAX 3
 
 struct catalog_entry {
@@ -92,7 +95,11 @@ MUST_USE enum mh_code catalog_choose(const struct catalog_entry *entry, const ch
 bool catalog_path(const struct catalog_file *file, const struct catalog_choice *choice,
                   struct buf *path);
 
-/* Called for every file of an entry that exists upstream. Returning false ends it. */
+/* Is it a folder? */
+bool catalog_is_folder(const struct catalog_file *file);
+
+/* Called for every file of an entry that exists upstream; folders are left out. Returning false
+ * ends it. */
 typedef bool catalog_visit(const struct catalog_file *file, const char *path, void *arg);
 void catalog_each(const struct catalog_entry *entry, catalog_visit *visit, void *arg);
 

@@ -6,13 +6,15 @@
  * what its load() takes by default, the call, and a file row for each set of combinations that
  * exist upstream (which is not every one that a package accepts: BodyPix MobileNetV1 with stride 32
  * exists for the multiplier 1.0 only). A file that load() has no option for is listed without one,
- * so that `pull` fetches it all the same; pages then need the client script. Slots and values are
+ * so that `pull` fetches it all the same; pages then need the client script. MediaPipe's solutions
+ * are programs and models in one folder. Slots and values are
  * explained in catalog.h; test_catalog.c reads every row. Data only.
  */
 #include "catalog.h"
 
 #define GCS    "tfjs-models"
 #define HUB    "tfhub"
+#define NPM    "npm"
 #define AS_HUB "/model.json?tfjs-format=file"
 
 #define HUB_GONE                                                                                   \
@@ -24,6 +26,31 @@
 #define BLAZEFACE     "tensorflow/tfjs-model/blazeface/1/default/1" AS_HUB
 #define FACE_SHORT    "mediapipe/tfjs-model/face_detection/short/1" AS_HUB
 #define USE_VOCAB     "savedmodel/universal_sentence_encoder/vocab.json"
+
+/* A MediaPipe solution in a package of npm's: its folder is what `solutionPath` is given. Its parts
+ * are named after it; which of the two programs is taken is the browser's, for SIMD or without. */
+#define SOLUTION_FOLDER(values, package)                                                           \
+    {                                                                                              \
+        0, "solutionPath", values, NPM, "@mediapipe/" package "/", false                           \
+    }
+#define SOLUTION_FILE(slot, values, package, file)                                                 \
+    {                                                                                              \
+        slot, NULL, values, NPM, "@mediapipe/" package "/" file, true                              \
+    }
+#define SOLUTION_PROGRAMS(package, name)                                                           \
+    SOLUTION_FILE(1, "", package, name "_solution_simd_wasm_bin.js"),                              \
+        SOLUTION_FILE(2, "", package, name "_solution_simd_wasm_bin.wasm"),                        \
+        SOLUTION_FILE(3, "", package, name "_solution_wasm_bin.js"),                               \
+        SOLUTION_FILE(4, "", package, name "_solution_wasm_bin.wasm")
+#define SOLUTION_ASSETS(package, name)                                                             \
+    SOLUTION_FILE(5, "", package, name "_solution_packed_assets_loader.js"),                       \
+        SOLUTION_FILE(6, "", package, name "_solution_packed_assets.data")
+
+#define FACE_MESH_PACKAGE      "face_mesh@0.4.1657299874"
+#define FACE_DETECTION_PACKAGE "face_detection@0.4.1657300184"
+#define POSE_PACKAGE           "pose@0.5.1675469404"
+#define HANDS_PACKAGE          "hands@0.4.1675469240"
+#define SELFIE_PACKAGE         "selfie_segmentation@0.1.1675465747"
 
 const struct catalog_param_name catalog_params[CATALOG_PARAM_COUNT] = {
     [CATALOG_ARCHITECTURE] = {"architecture", "--architecture", true},
@@ -295,6 +322,96 @@ const struct catalog_entry catalog_entries[] = {
         .files = {{0, "modelUrl", "modelType=general,landscape", HUB,
                    "mediapipe/tfjs-model/selfie_segmentation/{modelType}/1" AS_HUB}},
         .file_count = 1,
+    },
+    {
+        .name = "face-landmarks-mediapipe",
+        .alias = "face_mesh",
+        .package = "@tensorflow-models/face-landmarks-detection 1.0.6, runtime mediapipe",
+        .defaults = {"refineLandmarks=false", "refineLandmarks=true"},
+        .load = "const detector = await faceLandmarksDetection.createDetector(\n"
+                "  faceLandmarksDetection.SupportedModels.MediaPipeFaceMesh, {options});",
+        .also = "runtime: 'mediapipe'",
+        .files =
+            {
+                SOLUTION_FOLDER("refineLandmarks=false,true", FACE_MESH_PACKAGE),
+                SOLUTION_PROGRAMS(FACE_MESH_PACKAGE, "face_mesh"),
+                SOLUTION_ASSETS(FACE_MESH_PACKAGE, "face_mesh"),
+                SOLUTION_FILE(7, "", FACE_MESH_PACKAGE, "face_mesh.binarypb"),
+            },
+        .file_count = 8,
+    },
+    {
+        .name = "face-detection-mediapipe",
+        .package = "@tensorflow-models/face-detection 1.0.3, runtime mediapipe",
+        .defaults = {"modelType=short", "modelType=full"},
+        .load = "const detector = await faceDetection.createDetector(\n"
+                "  faceDetection.SupportedModels.MediaPipeFaceDetector, {options});",
+        .also = "runtime: 'mediapipe'",
+        .files =
+            {
+                SOLUTION_FOLDER("modelType=short,full", FACE_DETECTION_PACKAGE),
+                SOLUTION_PROGRAMS(FACE_DETECTION_PACKAGE, "face_detection"),
+                SOLUTION_FILE(7, "modelType=short,full", FACE_DETECTION_PACKAGE,
+                              "face_detection_{modelType}.binarypb"),
+                SOLUTION_FILE(8, "modelType=short:short_range,full:full_range_sparse",
+                              FACE_DETECTION_PACKAGE, "face_detection_{modelType}.tflite"),
+            },
+        .file_count = 7,
+    },
+    {
+        .name = "blazepose-mediapipe",
+        .package = "@tensorflow-models/pose-detection 2.1.3, runtime mediapipe",
+        .defaults = {"modelType=full"},
+        .load = "const detector = await poseDetection.createDetector(\n"
+                "  poseDetection.SupportedModels.BlazePose, {options});",
+        .also = "runtime: 'mediapipe'",
+        .files =
+            {
+                SOLUTION_FOLDER("modelType=lite,full,heavy", POSE_PACKAGE),
+                SOLUTION_PROGRAMS(POSE_PACKAGE, "pose"),
+                SOLUTION_ASSETS(POSE_PACKAGE, "pose"),
+                SOLUTION_FILE(7, "", POSE_PACKAGE, "pose_web.binarypb"),
+                SOLUTION_FILE(8, "modelType=lite,full,heavy",
+                              POSE_PACKAGE, "pose_landmark_{modelType}.tflite"),
+            },
+        .file_count = 9,
+    },
+    {
+        .name = "hand-pose-mediapipe",
+        .package = "@tensorflow-models/hand-pose-detection 2.0.1, runtime mediapipe",
+        .defaults = {"modelType=full"},
+        .load = "const detector = await handPoseDetection.createDetector(\n"
+                "  handPoseDetection.SupportedModels.MediaPipeHands, {options});",
+        .also = "runtime: 'mediapipe'",
+        .files =
+            {
+                SOLUTION_FOLDER("modelType=lite,full", HANDS_PACKAGE),
+                SOLUTION_PROGRAMS(HANDS_PACKAGE, "hands"),
+                SOLUTION_ASSETS(HANDS_PACKAGE, "hands"),
+                SOLUTION_FILE(7, "", HANDS_PACKAGE, "hands.binarypb"),
+                SOLUTION_FILE(8, "modelType=lite,full", HANDS_PACKAGE,
+                              "hand_landmark_{modelType}.tflite"),
+            },
+        .file_count = 9,
+    },
+    {
+        .name = "selfie-segmentation-mediapipe",
+        .package = "@tensorflow-models/body-segmentation 1.0.2, runtime mediapipe",
+        .defaults = {"modelType=general"},
+        .load = "const segmenter = await bodySegmentation.createSegmenter(\n"
+                "  bodySegmentation.SupportedModels.MediaPipeSelfieSegmentation, {options});",
+        .also = "runtime: 'mediapipe'",
+        .files =
+            {
+                SOLUTION_FOLDER("modelType=general,landscape", SELFIE_PACKAGE),
+                SOLUTION_PROGRAMS(SELFIE_PACKAGE, "selfie_segmentation"),
+                SOLUTION_FILE(7, "", SELFIE_PACKAGE, "selfie_segmentation.binarypb"),
+                SOLUTION_FILE(8,
+                              "modelType=general:selfie_segmentation,"
+                              "landscape:selfie_segmentation_landscape",
+                              SELFIE_PACKAGE, "{modelType}.tflite"),
+            },
+        .file_count = 7,
     },
     {
         .name = "depth-estimation",

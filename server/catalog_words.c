@@ -160,7 +160,7 @@ add_chosen(struct expansion *expansion, const struct catalog_entry *entry,
     for (size_t i = 0; goes_on && i < entry->file_count; i++) {
         struct buf path = BUF_INIT(PATH_MAX_BYTES);
 
-        if (catalog_path(&entry->files[i], choice, &path))
+        if (!catalog_is_folder(&entry->files[i]) && catalog_path(&entry->files[i], choice, &path))
             goes_on = add_file(&entry->files[i], buf_text(&path), expansion);
         buf_done(&path);
     }
@@ -180,6 +180,7 @@ static int
 expand_name(const struct invocation *invocation, const char *name, struct expansion *expansion)
 {
     const struct catalog_entry *entry = NULL;
+    const size_t before = expansion->words->count;
     struct catalog_choice choice;
 
     if (invocation->wants_all && has_params(invocation)) {
@@ -197,6 +198,11 @@ expand_name(const struct invocation *invocation, const char *name, struct expans
             return status;
         add_chosen(expansion, entry, &choice);
     }
+    if (expansion->code == MH_OK && expansion->words->count == before)
+        expansion->code = fail(&expansion->fault, MH_NOT_FOUND, 0,
+                               "'%s' has no manifest of TensorFlow.js: MediaPipe's own program "
+                               "reads its files, which `pull` fetches",
+                               name);
     return expansion->code == MH_OK ? 0 : tell(expansion->code, NULL, &expansion->fault);
 }
 

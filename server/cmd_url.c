@@ -57,8 +57,10 @@ resolve(struct resolved *resolved, const struct settings *settings, struct mh_fa
     for (size_t i = 0; i < CATALOG_FILES_MAX; i++)
         resolved->urls[i] = BUF_INIT(OUTPUT_MAX_BYTES);
     code = catalog_base_url(settings, &resolved->base, fault);
-    for (size_t i = 0; code == MH_OK && i < resolved->entry->file_count; i++)
-        code = resolve_file(resolved, &resolved->entry->files[i], settings, fault);
+    for (size_t i = 0; code == MH_OK && i < resolved->entry->file_count; i++) {
+        if (!resolved->entry->files[i].is_beside)
+            code = resolve_file(resolved, &resolved->entry->files[i], settings, fault);
+    }
     return code;
 }
 
@@ -75,6 +77,17 @@ has_unoptional(const struct resolved *resolved)
 {
     for (size_t i = 0; i < resolved->count; i++) {
         if (resolved->files[i]->option == NULL)
+            return true;
+    }
+    return false;
+}
+
+/* From a folder, load() takes scripts and WebAssembly as well. */
+static bool
+has_folder(const struct resolved *resolved)
+{
+    for (size_t i = 0; i < resolved->count; i++) {
+        if (catalog_is_folder(resolved->files[i]))
             return true;
     }
     return false;
@@ -162,9 +175,11 @@ write_snippet(const struct resolved *resolved, struct buf *out)
     write_load(resolved, out);
     buf_printf(out,
                "// If the page has a Content-Security-Policy, it needs:\n"
-               "//   connect-src %s%s%s\n",
-               buf_text(&resolved->base), has_unoptional(resolved) ? "; script-src " : "",
-               has_unoptional(resolved) ? buf_text(&resolved->base) : "");
+               "//   connect-src %s",
+               buf_text(&resolved->base));
+    if (has_unoptional(resolved) || has_folder(resolved))
+        buf_printf(out, "; script-src %s", buf_text(&resolved->base));
+    buf_add_str(out, has_folder(resolved) ? " 'wasm-unsafe-eval'\n" : "\n");
 }
 
 /* --- the command --- */

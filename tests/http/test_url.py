@@ -60,6 +60,29 @@ def test_mirror_elsewhere_or_off(modelhost):
     assert done.returncode == 3 and "'tfjs-models' is switched off" in done.stderr
 
 
+HANDS = "@mediapipe/hands@0.4.1675469240/"
+HANDS_FILES = ["hands.binarypb", "hand_landmark_lite.tflite", "hands_solution_packed_assets.data",
+               "hands_solution_packed_assets_loader.js", "hands_solution_simd_wasm_bin.js",
+               "hands_solution_simd_wasm_bin.wasm", "hands_solution_wasm_bin.js", "hands_solution_wasm_bin.wasm"]
+
+
+def test_a_folder_of_mediapipe(origin, modelhost):
+    """load() is given the folder; `pull` fetches what lies in it, of the chosen model alone."""
+    for name in HANDS_FILES:
+        origin.add(f"/npm/{HANDS}{name}", name.encode())
+    mirror = [*modelhost.mirror(origin, "npm"), "--cache-dir", modelhost.cache]
+    chosen = ["hand-pose-mediapipe", "--model-type", "lite"]
+    done = modelhost.run("url", *chosen, *mirror)
+    assert (done.returncode, done.stdout) == (0, f"http://localhost:8080/npm/{HANDS}\n")
+    snippet = modelhost.run("url", *chosen, "--snippet", *mirror).stdout
+    assert f"solutionPath: 'http://localhost:8080/npm/{HANDS}'" in snippet and "'wasm-unsafe-eval'" in snippet
+    done = modelhost.run("pull", *chosen, *mirror)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(origin.journal.targets()) == sorted(f"/npm/{HANDS}{name}" for name in HANDS_FILES)
+    done = modelhost.run("inspect", *chosen, *mirror)
+    assert done.returncode == 3 and "has no manifest of TensorFlow.js" in done.stderr
+
+
 @pytest.mark.parametrize(
     "arguments, status, says",
     [
@@ -104,7 +127,7 @@ def test_names_and_json(modelhost):
         done = modelhost.run("url", name, "--json", "-q")
         assert done.returncode == 0, done
         told = json.loads(done.stdout)
-        assert told["name"] == name and told["files"][0]["url"].startswith("http://localhost:8080/tf")
+        assert told["name"] == name and told["files"][0]["url"].startswith(("http://localhost:8080/tf", "http://localhost:8080/npm/"))
         assert modelhost.run("url", name, "--snippet", "-q").stdout.count("{0}") == 0
 
 

@@ -61,6 +61,11 @@ static const struct url_case url_cases[] = {
      MH_OK,
      "google/tfjs-model/movenet/multipose/lightning/1/model.json?tfjs-format=file"},
     {"coco-ssd", {0}, MH_OK, "savedmodel/ssdlite_mobilenet_v2/model.json"},
+    {"face_mesh", {0}, MH_OK, "@mediapipe/face_mesh@0.4.1657299874/"},
+    {"hand-pose-mediapipe",
+     {[CATALOG_MODEL_TYPE] = "lite"},
+     MH_OK,
+     "@mediapipe/hands@0.4.1675469240/"},
 };
 
 static void
@@ -118,7 +123,10 @@ check_file(const struct catalog_file *file, const char *path, void *arg)
     size_t *count = arg;
 
     CHECK(path, strpbrk(path, "{}") == NULL && path[0] != '/' && path[0] != '\0');
-    CHECK(path, strcmp(file->mirror, "tfjs-models") == 0 || strcmp(file->mirror, "tfhub") == 0);
+    CHECK(path, strcmp(file->mirror, "tfjs-models") == 0 || strcmp(file->mirror, "tfhub") == 0 ||
+                    strcmp(file->mirror, "npm") == 0);
+    CHECK(path, file->is_beside == (strcmp(file->mirror, "npm") == 0));
+    CHECK(path, path[strlen(path) - 1] != '/');
     CHECK(path, strcmp(file->mirror, "tfhub") != 0 || strstr(path, "?tfjs-format=file") != NULL);
     CHECK(path, strstr(path, "//") == NULL);
     (*count)++;
@@ -160,7 +168,8 @@ test_table(void **state)
             check_values(entry->name, entry->files[f].values);
         CHECK(entry->name, catalog_choose(entry, none, &choice, &fault) == MH_OK);
         catalog_each(entry, check_file, &count);
-        CHECK(entry->name, count >= entry->file_count);
+        CHECK(entry->name,
+              count + (catalog_is_folder(&entry->files[0]) ? 1 : 0) >= entry->file_count);
     }
 }
 
