@@ -530,11 +530,9 @@ sweep_locked(struct ready_table *table, int64_t now)
     return chain;
 }
 
-void
-ready_sweep(struct server *server)
+static void
+sweep(struct server *server, int64_t now)
 {
-    const int64_t now = clock_wall_s();
-
     (void) pthread_mutex_lock(&server->ready_lock);
     for (struct ready_table *table = server->ready; table != NULL; table = table->next) {
         struct ready *chain;
@@ -545,6 +543,18 @@ ready_sweep(struct server *server)
         unref_chain(chain);
     }
     (void) pthread_mutex_unlock(&server->ready_lock);
+}
+
+void
+ready_sweep(struct server *server)
+{
+    sweep(server, clock_wall_s());
+}
+
+void
+ready_drop(struct server *server)
+{
+    sweep(server, INT64_MIN);
 }
 
 void

@@ -38,6 +38,9 @@ void ready_sent(struct ready *ready);
 /* Let go of what is too old to be answered, also in threads that have nothing to do. Any thread
  * but HTTP threads. */
 void ready_sweep(struct server *server);
+/* Let go of all that was made so far: what it was made by has changed. Any thread but HTTP threads.
+ */
+void ready_drop(struct server *server);
 /* All of it, once no HTTP thread is left. */
 void ready_free_all(struct server *server);
 

@@ -15,6 +15,7 @@
 #include "greeting.h"
 #include "log.h"
 #include "mem.h"
+#include "ready.h"
 
 #include <string.h>
 
@@ -244,6 +245,7 @@ apply(struct reload *reload, struct server *server, struct kept *kept)
     }
     reload->config = &kept->config;
     server->settings = &kept->settings;
+    ready_drop(server);
 }
 
 static bool
