@@ -66,6 +66,27 @@ test('a page loads the demo model', { skip: WITHOUT_CHROMIUM }, async (t) => {
   assert.deepEqual(page.complaints, []);
 });
 
+test('a page loads a model whose manifest comes compressed', { skip: WITHOUT_CHROMIUM }, async (t) => {
+  const origin = await startDemoOrigin(t);
+  const modelhost = await startModelhost(t, { upstream: origin.url, cache: newDirectory(t) });
+  const page = await openPage(t);
+  const url = `${modelhost.url}/${FLOAT_050}`;
+  const isCompressed = () =>
+    page.evaluate(async (manifest) => {
+      performance.clearResourceTimings();
+      await (await fetch(manifest, { cache: 'no-store' })).json();
+      const [timing] = performance.getEntriesByName(manifest);
+      return timing.encodedBodySize > 0 && timing.encodedBodySize < timing.decodedBodySize;
+    }, url);
+  const deadline = Date.now() + 60_000;
+
+  while (!(await isCompressed())) {
+    assert.ok(Date.now() < deadline, 'the manifest never came compressed');
+  }
+  assert.equal(await page.evaluate((model) => window.app.tryToLoad(model), url), 'loaded');
+  assert.deepEqual(page.complaints, []);
+});
+
 test('a shard that is cut does not load in a page', { skip }, async (t) => {
   const origin = await startOrigin(t, MODELS);
   const upstream = origin.url;
