@@ -260,6 +260,8 @@ flight_conclude(struct flight *flight, struct version *version)
     }
     if (version)
         stays = install_locked(flight, version);
+    if (stays && was_on_disk) /* its clients saw it before a refresh could begin */
+        (void) refresh_if_stale_locked(object, version);
     else if (!flight->is_detached)
         object_set_failure_locked(object, flight->code, &flight->fault);
     if (flight->is_followed && !host->is_stopping)

@@ -160,9 +160,13 @@ write_note(struct flight *flight)
     size_t n = strnlen(boot, sizeof(note.boot_id) - 1);
 
     memcpy(note.boot_id, boot, n);
-    /* Without a note the transfer goes on; it just cannot be resumed. */
-    if (note.url &&
-        store_partial_write_note(flight->host->store, flight->partial_id, &note, &fault) != MH_OK)
+    enum mh_code code =
+        note.url ? store_partial_write_note(flight->host->store, flight->partial_id, &note, &fault)
+                 : MH_OK;
+
+    /* Without a note the transfer goes on; it just cannot be resumed. On a full disk it comes to a
+     * halt itself, and says so. */
+    if (code != MH_OK && code != MH_NO_SPACE)
         host_tell(flight->host, MH_EVENT_WARNING, MH_IO, flight->object, &fault);
     partial_note_done(&note);
 }

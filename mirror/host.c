@@ -13,7 +13,9 @@
 #include "flight.h"
 #include "manage.h"
 #include "mem.h"
+#include "outside.h"
 #include "refresh.h"
+#include "uses.h"
 
 #include <string.h>
 
@@ -207,6 +209,8 @@ tick(void *arg)
 
     host->ticks++;
     refresh_tick(host);
+    uses_tick(host);
+    outside_tick(host);
     if (host->ticks % WAKE_EVERY_TICK == 0)
         wake_all(host);
     else
@@ -256,6 +260,8 @@ open_host(struct mh_host *host, const struct mh_host_config *config, struct mh_f
     if (code == MH_OK)
         code = store_open(config->cache_dir, &host->store, f);
     host->is_read_only = code == MH_OK && store_check_writable(host->store, NULL) != MH_OK;
+    if (code == MH_OK)
+        code = outside_new(host, f);
     if (code == MH_OK)
         code = work_new(WORK_THREADS, &host->work, f);
     if (code == MH_OK)
@@ -311,8 +317,10 @@ mh_host_close(struct mh_host *host)
     work_free(host->work);
     fetcher_free(host->fetcher);
     refresh_free_all(host);
-    if (!host->is_read_only)
-        manage_note_uses(host);
+    if (host->index && host->store && !host->is_read_only)
+        (void) uses_write(host);
+    outside_free(host->outside);
+    host->outside = NULL;
     encode_free(host);
     object_free_all(host);
     map_free(host->told);

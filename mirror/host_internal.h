@@ -34,6 +34,7 @@ struct encoder;
 struct flight;
 struct model;
 struct refresh;
+struct outside;
 
 /* Why the last flight of an object came to nothing. */
 struct failure {
@@ -107,6 +108,8 @@ struct mh_host {
     pthread_cond_t scanned; /* has_scanned or is_stopping became true, or an import ended */
     bool is_stopping;
     bool is_making_room;
+    bool is_writing_uses;
+    unsigned uses_wait_s;  /* until uses.c looks again */
     uint64_t object_bytes; /* of current versions */
     size_t objects;        /* with a current version */
     size_t flight_count;
@@ -119,6 +122,9 @@ struct mh_host {
     struct encoder *encoder; /* constant; what it points to is guarded by the lock */
 
     struct work_item scan;
+    struct work_item uses;   /* submitted while is_writing_uses */
+    uint8_t uses_digest[32]; /* of what uses.c wrote last; its work's */
+    struct outside *outside;
     struct work_item room; /* submitted while is_making_room */
 };
 

@@ -17,10 +17,6 @@ void manage_make_room(struct mh_host *host);
  * evicted); BUSY, CANCELLED, IO or NOMEM. Work threads; blocks on the disk. */
 MUST_USE enum mh_code manage_evict(struct mh_host *host, uint64_t bytes, struct mh_fault *f);
 
-/* Write down when models were last used, where that is not on disk yet. At the end of the host,
- * when its threads are gone; blocks on the disk. A failure costs only the order of eviction. */
-void manage_note_uses(struct mh_host *host);
-
 /* Is anything of the object, or of the model that it is the manifest of, cached for its own sake? A
  * removed manifest is remembered for a while, and the shards that it shared with another model are
  * that one's alone. host->lock held. */

@@ -13,6 +13,7 @@
 #include "mem.h"
 #include "model.h"
 #include "name.h"
+#include "outside.h"
 
 #include <modelhost/view.h>
 
@@ -140,7 +141,9 @@ object_set_version_locked(struct object *object, struct version *version)
     if (old && (!version || memcmp(old->meta.sha256, version->meta.sha256, 32) != 0))
         encode_gone_locked(host, old);
     version_unref(old);
-    if (!version)
+    if (version)
+        outside_add_locked(object, version);
+    else
         model_note_lost_locked(object);
 }
 

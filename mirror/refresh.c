@@ -13,6 +13,7 @@
 
 #include "clocks.h"
 #include "fault.h"
+#include "freshness.h"
 #include "manifest.h"
 #include "mem.h"
 #include "model.h"
@@ -174,6 +175,22 @@ refresh_start_locked(struct object *object, bool force)
         ask_file(refresh, refresh->files.items[i]);
     if (refresh->pending == 0)
         refresh_free_locked(refresh);
+}
+
+bool
+refresh_if_stale_locked(struct object *object, const struct version *version)
+{
+    const struct freshness_input input = {
+        .is_immutable = version->is_immutable,
+        .validated_at = version->meta.validated_at,
+        .now = clock_wall_s(),
+        .revalidate_s = object->mirror->revalidate_s,
+    };
+
+    if (object->host->is_offline || freshness_of(&input) != FRESHNESS_STALE)
+        return false;
+    refresh_start_locked(object, false);
+    return true;
 }
 
 /* --- what the flights found --- */

@@ -22,6 +22,10 @@ struct refresh;
  * failed a moment ago and `force` is not set. host->lock held. Failing to begin is no failure. */
 void refresh_start_locked(struct object *object, bool force);
 
+/* Is a version of the object due to be asked about? Then that begins. Never offline. host->lock
+ * held. */
+bool refresh_if_stale_locked(struct object *object, const struct version *version);
+
 /* A flight of a refresh is over (flight.c). Gives the engine's reference back. */
 void refresh_flight_over(struct flight *flight);
 

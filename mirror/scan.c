@@ -11,6 +11,8 @@
 #include "fault.h"
 #include "mem.h"
 #include "model.h"
+#include "refresh.h"
+#include "uses.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -24,10 +26,16 @@ mirror_by_name(const struct mh_host *host, const char *name)
     return NULL;
 }
 
+struct scanning {
+    struct mh_host *host;
+    struct map *uses; /* may be NULL */
+};
+
 static bool
 visit(void *arg, const char *mirror_name, const char *place, struct meta *meta)
 {
-    struct mh_host *host = arg;
+    const struct scanning *scanning = arg;
+    struct mh_host *host = scanning->host;
     const struct mirror *mirror = mirror_by_name(host, mirror_name);
     char *own_place = str_dup(place);
     struct mh_fault fault = {0};
@@ -40,7 +48,8 @@ visit(void *arg, const char *mirror_name, const char *place, struct meta *meta)
 
     if (object && !object->flight && !object->leaving &&
         !atomic_load_explicit(&object->current, memory_order_relaxed)) {
-        int64_t used_at = meta->used_at;
+        int64_t noted = uses_of(scanning->uses, object->key);
+        int64_t used_at = meta->used_at > noted ? meta->used_at : noted;
         struct version *version = version_new(meta, ptr_take(&own_place));
 
         if (version) {
@@ -64,7 +73,7 @@ broken(void *arg, const char *mirror_name, const char *place, const struct mh_fa
     struct mh_fault named = *fault;
 
     fault_prepend(&named, "the metadata of '%s/%s' is passed over", mirror_name, place);
-    host_tell(arg, MH_EVENT_WARNING, MH_CORRUPT, NULL, &named);
+    host_tell(((const struct scanning *) arg)->host, MH_EVENT_WARNING, MH_CORRUPT, NULL, &named);
 }
 
 /* A model whose sums do not hold, to be told of when the lock is free. */
@@ -112,13 +121,28 @@ tell_bad_models(struct mh_host *host, struct list *bad)
     list_done(bad, mem_free);
 }
 
+/* What was asked for while nothing could be refreshed yet, and is stale, is asked about now. */
+static void
+freshen_asked_locked(struct mh_host *host)
+{
+    for (struct map_entry *e = map_first(host->index); e; e = map_next(e)) {
+        struct object *object = map_value(e);
+        const struct version *version =
+            atomic_load_explicit(&object->current, memory_order_relaxed);
+
+        if (version && atomic_load_explicit(&object->asked_ms, memory_order_relaxed) != 0)
+            (void) refresh_if_stale_locked(object, version);
+    }
+}
+
 static void
 run(struct work_item *item)
 {
     struct mh_host *host =
         (struct mh_host *) (void *) ((char *) item - offsetof(struct mh_host, scan));
     struct list bad = LIST_INIT(0);
-    const struct store_scan scan = {.arg = host, .visit = visit, .broken = broken};
+    struct scanning scanning = {.host = host, .uses = uses_read(host->store)};
+    const struct store_scan scan = {.arg = &scanning, .visit = visit, .broken = broken};
 
     for (size_t i = 0; i < host->mirror_count; i++) {
         struct mh_fault fault = {0};
@@ -134,7 +158,9 @@ run(struct work_item *item)
     encode_scanned_locked(host);
     (void) pthread_cond_broadcast(&host->scanned);
     host_unpark_locked(host);
+    freshen_asked_locked(host);
     (void) pthread_mutex_unlock(&host->lock);
+    map_free(scanning.uses);
     tell_bad_models(host, &bad);
 }
 

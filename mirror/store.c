@@ -128,8 +128,8 @@ check_format(const struct store *store, struct mh_fault *fault)
     return MH_OK;
 }
 
-static enum mh_code
-make_layout(const struct store *store, struct mh_fault *fault)
+enum mh_code
+store_make_layout(const struct store *store, struct mh_fault *fault)
 {
     static const char *const folders[] = {"objects", "meta", "encoded", "partial", "journal"};
     bool has_made = false;
@@ -200,7 +200,7 @@ open_for_writing(struct store *store, struct mh_fault *fault)
             code = write_format(store, fault);
     }
     if (code == MH_OK)
-        code = make_layout(store, fault);
+        code = store_make_layout(store, fault);
     if (code == MH_OK)
         code = open_journal(store, fault);
     if (code == MH_OK)

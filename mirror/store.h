@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cache directory (design §5): where bytes and metadata lie, and how they come to lie there.
  *
- *   FORMAT  LOCK  RESERVE  objects/<mirror>/<place>  meta/<mirror>/<place>.json  partial/  journal/
- * encoded/
+ *   FORMAT  LOCK  RESERVE  USES  objects/<mirror>/<place>  meta/<mirror>/<place>.json
+ *   partial/  journal/  encoded/
  *
  * Everything that changes objects/ or meta/ is a commit: one journal entry, written and fsynced
  * before the first rename, redone at the next start if it was interrupted, removed when all of it

@@ -227,17 +227,12 @@ commit_locked(struct commit *commit, struct mh_fault *fault)
     return code;
 }
 
-enum mh_code
-store_commit(struct store *store, struct store_step *steps, size_t count, struct mh_fault *fault)
+static enum mh_code
+commit_once(struct store *store, struct store_step *steps, size_t count, struct mh_fault *fault)
 {
     struct commit commit = {.store = store, .steps = steps, .step_count = count};
     enum mh_code code = MH_OK;
 
-    if (count == 0)
-        return MH_OK;
-    code = store_check_writable(store, fault);
-    if (code != MH_OK)
-        return code;
     if (commit_init(&commit)) {
         (void) pthread_mutex_lock(&store->commit_lock);
         code = commit_locked(&commit, fault);
@@ -246,5 +241,20 @@ store_commit(struct store *store, struct store_step *steps, size_t count, struct
         code = no_memory(fault);
     }
     commit_done(&commit);
+    return code;
+}
+
+enum mh_code
+store_commit(struct store *store, struct store_step *steps, size_t count, struct mh_fault *fault)
+{
+    if (count == 0)
+        return MH_OK;
+    enum mh_code code = store_check_writable(store, fault);
+
+    if (code == MH_OK)
+        code = commit_once(store, steps, count, fault);
+    /* Somebody removed journal/ under us: it is made anew. */
+    if (code == MH_NOT_FOUND && store_make_layout(store, NULL) == MH_OK)
+        code = commit_once(store, steps, count, fault);
     return commit_code(code);
 }

@@ -39,6 +39,9 @@ struct store {
     pthread_rwlock_t *switch_lock;
 };
 
+/* Make the folders that are not there: at the start, and when somebody has removed them. */
+MUST_USE enum mh_code store_make_layout(const struct store *store, struct mh_fault *fault);
+
 /* --- store_files.c: files beneath the cache directory, by path; symbolic links are refused --- */
 
 /* rename(2), unlink(2), lstat(2). 0, or -1 with errno. */

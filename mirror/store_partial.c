@@ -61,6 +61,12 @@ open_file(const struct store *store, const char *id, const char *suffix, int fla
         return code;
     int fd = fd_open_beneath_nolink(store->dir_fd, path, O_RDWR | O_CREAT | flags, 0666);
 
+    if (fd < 0 && errno == ENOENT) { /* somebody removed the folder; that is no 404 */
+        code = store_make_layout(store, fault);
+        if (code != MH_OK)
+            return code == MH_NOT_FOUND ? MH_IO : code;
+        fd = fd_open_beneath_nolink(store->dir_fd, path, O_RDWR | O_CREAT | flags, 0666);
+    }
     if (fd < 0)
         return fail_errno(fault, errno, "make '%s/%s'", store->dir, path);
     *ret_fd = fd;

@@ -65,21 +65,14 @@ redacted_url(const struct object *object)
 
 /* Where a cached answer comes from; what is stale is asked about in the background. */
 static enum mh_cache_state
-freshen_locked(struct mh_view *view)
+freshen_locked(const struct mh_view *view, const struct version *version)
 {
     struct object *object = view->object;
-    const struct freshness_input input = {
-        .is_immutable = view->version->is_immutable,
-        .validated_at = view->version->meta.validated_at,
-        .now = clock_wall_s(),
-        .revalidate_s = object->mirror->revalidate_s,
-    };
 
     if (view->host->is_offline)
         return MH_CACHE_OFFLINE;
-    if (freshness_of(&input) != FRESHNESS_STALE)
+    if (!refresh_if_stale_locked(object, version))
         return MH_CACHE_HIT;
-    refresh_start_locked(object, false);
     return view->host->is_read_only || refresh_has_failed_locked(object) ? MH_CACHE_STALE
                                                                          : MH_CACHE_UPDATING;
 }
@@ -130,7 +123,7 @@ attach_locked(struct mh_view *view, struct mh_fault *f)
     if (view->version) {
         if (object->model)
             model_ensure_locked(object->model);
-        view->cache = freshen_locked(view);
+        view->cache = freshen_locked(view, view->version);
         ask_first_locked(view);
         return MH_OK;
     }
@@ -356,6 +349,11 @@ look_at_flight(struct mh_view *view, struct mh_fault *f)
     else
         view->news = flight->news;
     (void) pthread_mutex_unlock(&flight->lock);
+    if (code == MH_OK && flight->version) { /* it was on disk: as old as anything there */
+        (void) pthread_mutex_lock(&view->host->lock);
+        view->head.cache = view->cache = freshen_locked(view, flight->version);
+        (void) pthread_mutex_unlock(&view->host->lock);
+    }
     return code;
 }
 

@@ -85,6 +85,22 @@ def test_uses_outlive_a_restart(room, modelhost, origin):
     assert room.models() == [path_of("a")]
 
 
+def test_uses_outlive_a_kill(room, modelhost, origin):
+    server = modelhost.start(origin=origin, settings={"cache.min_free": "0"})
+    assert server.get("/tfjs-models/a/w.bin").status == 200
+    uses = server.cache / "USES"
+    wait_until(lambda: uses.exists() and "tfjs-models/a/model.json" in uses.read_text(), "the use is written down")
+    server.kill()
+    assert room("gc", "--set", "cache.max_size=150KB").returncode == 0
+    assert room.models() == [path_of("a")]
+
+
+def test_a_broken_note_of_uses_is_no_obstacle(room, modelhost):
+    (modelhost.cache / "USES").write_bytes(b"\0\n17 \nx y\n99999999999999999999 tfjs-models/a/model.json\n1700000001")
+    assert room("gc", "--set", "cache.max_size=250KB").returncode == 0
+    assert room.models() == [path_of("b"), path_of("c")]
+
+
 def test_what_was_removed_by_hand_stays_removed(room, modelhost, origin):
     server = modelhost.start(origin=origin, settings={"cache.min_free": "0"})
     assert server.get(path_of("a")).status == 200
