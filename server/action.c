@@ -11,6 +11,7 @@
 #include "list.h"
 #include "mem.h"
 #include "model_json.h"
+#include "units.h"
 
 #include <string.h>
 
@@ -117,6 +118,33 @@ write_answer(const struct mh_done *done, size_t n, struct buf *json)
     buf_add_char(json, '\n');
 }
 
+/* A limit that the body gives in place of the host's. */
+static enum mh_code
+read_limit(const struct json *body, const char *name, uint64_t *limit, struct mh_fault *fault)
+{
+    const struct json *value = json_get(body, name);
+
+    if (value == NULL || json_uint(value, limit) ||
+        (json_string(value) != NULL && size_parse(json_string(value), limit)))
+        return MH_OK;
+    return fail(fault, MH_BAD_INPUT, 0,
+                "'%s' must be a number of bytes, or a size such as \"20GiB\"", name);
+}
+
+static enum mh_code
+collect_garbage(struct mh_host *host, const struct json *body, struct mh_done **ret_done,
+                size_t *ret_n, struct mh_fault *fault)
+{
+    struct mh_limits limits;
+    enum mh_code code;
+
+    mh_host_limits(host, &limits);
+    code = read_limit(body, ACTION_MAX_SIZE, &limits.max_bytes, fault);
+    if (code == MH_OK)
+        code = read_limit(body, ACTION_MIN_FREE, &limits.min_free_bytes, fault);
+    return code == MH_OK ? mh_gc(host, &limits, ret_done, ret_n, fault) : code;
+}
+
 enum mh_code
 action_run(struct mh_host *host, enum mh_action action, const struct json *body, struct buf *json,
            struct mh_fault *fault)
@@ -126,7 +154,9 @@ action_run(struct mh_host *host, enum mh_action action, const struct json *body,
     size_t n = 0;
     enum mh_code code = resolve(host, action, json_get(body, "what"), &paths, fault);
 
-    if (code == MH_OK)
+    if (code == MH_OK && action == MH_ACTION_GC)
+        code = collect_garbage(host, body, &done, &n, fault);
+    else if (code == MH_OK)
         code = mh_manage(host, action, (const char *const *) paths.items, paths.count, &done, &n,
                          fault);
     if (code == MH_OK) {

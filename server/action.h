@@ -15,6 +15,8 @@
 #define ACTION_PREFIX   "/-/api/"
 #define ACTION_WHAT_MAX 1000
 #define ACTION_JSON_MAX ((size_t) 64 << 20)
+#define ACTION_MAX_SIZE "max_size" /* members of gc's body */
+#define ACTION_MIN_FREE "min_free"
 
 /* The action of a path, e.g. "/-/api/rm". */
 MUST_USE bool action_of_path(const char *path, enum mh_action *ret);
@@ -32,7 +34,8 @@ void action_write_done(struct jsonw *w, const struct mh_done *done, size_t n);
 
 /* Carry out an action.
  *
- * body  {"what": [...]} with upstream URLs and local paths, each of a model; borrowed
+ * body  {"what": [...]} with upstream URLs and local paths, each of a model; borrowed. Of gc it may
+ *       have "max_size" and "min_free", which hold for this once
  * json  on OK it gets {"models": [{path, files, bytes, failure?}]}; of verify with an entry more
  *       for each bad file, which has "failure"
  *

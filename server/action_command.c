@@ -57,8 +57,33 @@ run_anywhere(const struct settings *settings, enum mh_action action, const char 
     return run_here(settings, action, body, ret, fault);
 }
 
+/* Did this command line, or its environment, set it? What a file says is the server's, too. */
+static bool
+is_given(const struct config *config, const char *section, const char *name)
+{
+    for (size_t i = 0; i < config->values.count; i++) {
+        const struct config_value *value = config->values.items[i];
+
+        if (value->layer >= CONFIG_ENVIRONMENT && strcmp(value->key->section, section) == 0 &&
+            strcmp(value->key->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The server that does the work has limits of its own. */
 static void
-write_body(const struct invocation *invocation, struct buf *body)
+write_limits(const struct config *config, struct jsonw *w)
+{
+    if (is_given(config, "cache", ACTION_MAX_SIZE))
+        jsonw_uint(w, ACTION_MAX_SIZE, config->settings.cache.max_bytes);
+    if (is_given(config, "cache", ACTION_MIN_FREE))
+        jsonw_uint(w, ACTION_MIN_FREE, config->settings.cache.min_free_bytes);
+}
+
+static void
+write_body(const struct invocation *invocation, const struct config *config, enum mh_action action,
+           struct buf *body)
 {
     struct jsonw w = JSONW_INIT(body);
 
@@ -67,6 +92,8 @@ write_body(const struct invocation *invocation, struct buf *body)
     for (size_t i = 0; i < invocation->word_count; i++)
         jsonw_string(&w, NULL, invocation->words[i]);
     jsonw_array_end(&w);
+    if (action == MH_ACTION_GC)
+        write_limits(config, &w);
     jsonw_object_end(&w);
 }
 
@@ -171,7 +198,7 @@ action_command(const struct invocation *invocation, const struct config *config,
     enum mh_code code;
     int status;
 
-    write_body(invocation, &body);
+    write_body(invocation, config, action, &body);
     if (buf_is_ok(&body))
         code = run_anywhere(&config->settings, action, buf_text(&body), &answer, &fault);
     else

@@ -9,6 +9,10 @@ from program import wait_until
 NAMES = ["a", "b", "c"]
 
 
+def gc(server, body):
+    return server.fetch("/-/api/gc", "POST", {"Content-Type": "application/json"}, body=json.dumps(body).encode())
+
+
 def path_of(name):
     return f"/tfjs-models/{name}/model.json"
 
@@ -83,6 +87,30 @@ def test_uses_outlive_a_restart(room, modelhost, origin):
     server.stop()
     assert room("gc", "--set", "cache.max_size=150KB").returncode == 0
     assert room.models() == [path_of("a")]
+
+
+@pytest.mark.parametrize("how", ["flag", "environment", "request"])
+def test_limits_of_one_gc_beside_a_server(room, modelhost, origin, how):
+    server = modelhost.start(origin=origin, settings={"cache.min_free": "0"})
+    if how == "flag":
+        done = room("gc", "--set", "cache.max_size=250KB")
+    elif how == "environment":
+        done = modelhost.run("gc", "--cache-dir", modelhost.cache, env={"MODELHOST_CACHE_MAX_SIZE": "250KB"})
+    if how == "request":
+        reply = gc(server, {"what": [], "max_size": "250KB"})
+        assert [model["path"] for model in reply.json()["models"]] == [path_of("a")]
+    else:
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"evicted {path_of('a')} (2 files, ")
+    assert room.models() == [path_of("b"), path_of("c")]
+    assert gc(server, {"what": []}).json()["models"] == []  # the server's own limits are what they were
+
+
+def test_a_limit_that_is_none(server):
+    for body in ({"what": [], "max_size": "much"}, {"what": [], "min_free": -1}, {"what": [], "max_size": []}):
+        reply = gc(server, body)
+        assert reply.status == 400
+        assert "must be a number of bytes" in reply.text
 
 
 def test_uses_outlive_a_kill(room, modelhost, origin):
