@@ -166,6 +166,10 @@ carrier_ask(struct carrier *carrier, const char *path, const char *body, struct 
     if (carrier->host == NULL)
         code = control_ask(carrier->settings->cache.directory, "POST", path, body, 200, &answer,
                            fault);
+    /* Both commands can be given again without harm, whatever became of the first time. */
+    if (code == MH_UNREACHABLE)
+        code = fail(fault, MH_CANCELLED, 0,
+                    "the server on the cache stopped before it answered; run the command again");
     if (carrier->host == NULL && is_no_server(code, fault)) /* it has stopped meanwhile */
         code = open_here(carrier, fault);
     if (code == MH_OK && answer == NULL)
