@@ -27,6 +27,10 @@
 
 struct packing {
     int cache_fd;
+    int out_fd;
+    bool is_discarding; /* it has failed: what the library still says is not written */
+    enum mh_code write_code;
+    struct mh_fault write_fault;
     struct archive *archive;
     struct archive_entry *entry;
     char *block;
@@ -42,14 +46,34 @@ no_memory(struct mh_fault *f)
 }
 
 static enum mh_code
-fail_write(struct archive *archive, struct mh_fault *f)
+fail_write(const struct packing *p, struct mh_fault *f)
 {
-    int error = archive_errno(archive);
-    const char *said = archive_error_string(archive);
+    const char *said = archive_error_string(p->archive);
 
-    if (error > 0)
-        return fail_errno(f, error, "write the archive");
     return fail(f, MH_IO, 0, "write the archive: %s", said != NULL ? said : "it failed");
+}
+
+/* Errors are kept and not told to the library, which loses memory when it knows of one (3.6.2). */
+static la_ssize_t
+on_bytes(struct archive *archive, void *arg, const void *bytes, size_t n)
+{
+    struct packing *p = arg;
+
+    (void) archive;
+    if (!p->is_discarding && p->write_code == MH_OK)
+        p->write_code = fd_write_all(p->out_fd, bytes, n, &p->write_fault);
+    return (la_ssize_t) n;
+}
+
+/* What became of all that was written up to now. */
+static enum mh_code
+check_written(const struct packing *p, struct mh_fault *f)
+{
+    if (p->write_code == MH_OK)
+        return MH_OK;
+    *f = p->write_fault;
+    fault_prepend(f, "write the archive");
+    return p->write_code;
 }
 
 static enum mh_code
@@ -64,7 +88,7 @@ begin_entry(struct packing *p, const char *path, uint64_t bytes, int64_t time, s
     int result = archive_write_header(p->archive, p->entry);
 
     /* A warning: the name is written as raw bytes. */
-    return result == ARCHIVE_OK || result == ARCHIVE_WARN ? MH_OK : fail_write(p->archive, f);
+    return result == ARCHIVE_OK || result == ARCHIVE_WARN ? check_written(p, f) : fail_write(p, f);
 }
 
 static enum mh_code
@@ -72,7 +96,7 @@ add_bytes(struct packing *p, const void *bytes, size_t n, struct mh_fault *f)
 {
     la_ssize_t written = archive_write_data(p->archive, bytes, n);
 
-    return written == (la_ssize_t) n ? MH_OK : fail_write(p->archive, f);
+    return written == (la_ssize_t) n ? check_written(p, f) : fail_write(p, f);
 }
 
 static enum mh_code
@@ -184,24 +208,24 @@ add_manifest(struct packing *p, const struct mh_cargo *cargo, struct mh_fault *f
 }
 
 static enum mh_code
-pack(struct packing *p, const struct mh_cargo *cargo, int out_fd, struct mh_fault *f)
+pack(struct packing *p, const struct mh_cargo *cargo, struct mh_fault *f)
 {
     enum mh_code code;
 
     if (archive_write_set_format_pax_restricted(p->archive) != ARCHIVE_OK ||
         archive_write_set_bytes_per_block(p->archive, RECORD_BYTES) != ARCHIVE_OK ||
         archive_write_set_bytes_in_last_block(p->archive, RECORD_BYTES) != ARCHIVE_OK ||
-        archive_write_open_fd(p->archive, out_fd) != ARCHIVE_OK)
-        return fail_write(p->archive, f);
+        archive_write_open2(p->archive, p, NULL, on_bytes, NULL, NULL) != ARCHIVE_OK)
+        return fail_write(p, f);
     code = add_manifest(p, cargo, f);
     for (size_t i = 0; code == MH_OK && i < cargo->count; i++)
         code = add_file(p, &cargo->files[i], f);
-    if (code != MH_OK) {
-        /* Without this, freeing would end it as if it were whole. */
-        (void) archive_write_fail(p->archive);
+    p->is_discarding = code != MH_OK; /* else closing would end it as if it were whole */
+    int closed = archive_write_close(p->archive);
+
+    if (code != MH_OK)
         return code;
-    }
-    return archive_write_close(p->archive) == ARCHIVE_OK ? MH_OK : fail_write(p->archive, f);
+    return closed == ARCHIVE_OK ? check_written(p, f) : fail_write(p, f);
 }
 
 enum mh_code
@@ -210,6 +234,7 @@ cargo_pack(int cache_fd, const struct mh_cargo *cargo, int out_fd, struct progre
 {
     struct packing p = {
         .cache_fd = cache_fd,
+        .out_fd = out_fd,
         .archive = archive_write_new(),
         .entry = archive_entry_new(),
         .block = mem_calloc(1, BLOCK_BYTES),
@@ -220,7 +245,7 @@ cargo_pack(int cache_fd, const struct mh_cargo *cargo, int out_fd, struct progre
     enum mh_code code;
 
     utf8_locale_begin(&locale);
-    code = p.archive != NULL && p.entry != NULL && p.block != NULL ? pack(&p, cargo, out_fd, fault)
+    code = p.archive != NULL && p.entry != NULL && p.block != NULL ? pack(&p, cargo, fault)
                                                                    : no_memory(fault);
 
     utf8_locale_end(&locale);
