@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// BodyPix in Node, its modelUrl on modelhost: cold, from the cache, and with the upstream gone.
+// BodyPix in Node, its modelUrl on modelhost: cold, from the cache, with the upstream gone, and carried
+// in an archive.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { loadBodyPix, segmentPortrait, tf } from './lib/bodypix.mjs';
-import { newDirectory, startModelhost } from './lib/modelhost.mjs';
+import { newDirectory, runModelhost, startModelhost } from './lib/modelhost.mjs';
 import { startDemoOrigin, startOrigin } from './lib/origin.mjs';
 import { BODYPIX, ENOUGH, FLOAT_050, MODELS, WITHOUT_MODELS, overlap } from './lib/person.mjs';
 import { serveStatic } from './lib/static.mjs';
@@ -67,6 +69,29 @@ test("the cache's objects/ on any other server", { skip: WITHOUT_MODELS }, async
   const plain = await serveStatic(t, join(cache, 'objects'));
 
   assertPerson(await segmentPortrait(plain + FLOAT_050), 'from objects/');
+});
+
+test('carried in an archive: into a cache without network, and unpacked anywhere', {
+  skip: WITHOUT_MODELS,
+}, async (t) => {
+  const origin = await startOrigin(t, MODELS);
+  const [here, there, site] = [newDirectory(t), newDirectory(t), newDirectory(t)];
+  const archive = join(site, 'bodypix.tar');
+
+  runModelhost(['pull', `/${FLOAT_050}`], { upstream: origin.url, cache: here });
+  runModelhost(['export', `/${FLOAT_050}`, '-o', archive], { upstream: origin.url, cache: here });
+  await origin.stop();
+  runModelhost(['import', archive], { upstream: origin.url, cache: there });
+
+  const modelhost = await startModelhost(t, {
+    upstream: origin.url, cache: there, args: ['--offline'],
+  });
+
+  assertPerson(await segmentPortrait(`${modelhost.url}/${FLOAT_050}`), 'imported');
+  execFileSync('tar', ['xf', archive, '-C', site]);
+  const plain = await serveStatic(t, site);
+
+  assertPerson(await segmentPortrait(plain + FLOAT_050), 'unpacked');
 });
 
 test("the demo's models load and run", async (t) => {

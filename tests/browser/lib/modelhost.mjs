@@ -4,6 +4,7 @@
 // ready when it says so, and stopped by TERM. A server that exits with anything but 0, that has to
 // be killed, or that wrote to standard error what the test did not expect, fails the test.
 
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,15 @@ export async function startModelhost(t, { upstream, cache, args = [], mayWarn = 
 
   afterwards(t, stop);
   return { url: await server.line(READY), line: (pattern) => server.line(pattern), stop };
+}
+
+// Runs a command to its end; returns its standard output. Anything but exit status 0 throws.
+export function runModelhost(words, { upstream, cache }) {
+  const mirror = `mirror tfjs-models.upstream=${upstream}tfjs-models/`;
+
+  return execFileSync(BINARY, [...words, '--cache-dir', cache, '--set', mirror], {
+    env: cleanEnvironment(), encoding: 'utf8',
+  });
 }
 
 // The user's own settings must not reach the server under test.
