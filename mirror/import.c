@@ -13,6 +13,7 @@
  * thread that ends the refresh frees it, unless the stop came first. */
 #include "import.h"
 
+#include "clocks.h"
 #include "fault.h"
 #include "fd.h"
 #include "manage_internal.h"
@@ -66,8 +67,11 @@ refresh_import_over_locked(struct refresh *refresh)
         struct refresh_file *file = refresh->files.items[i];
 
         file->object->refresh_failed_ms = 0;
-        if (file->outcome != OUTCOME_GONE)
-            object_set_failure_locked(file->object, MH_OK, NULL); /* a 404 of before */
+        if (file->outcome == OUTCOME_GONE)
+            continue;
+        object_set_failure_locked(file->object, MH_OK, NULL); /* a 404 of before */
+        /* Or it would be the first to make room. */
+        atomic_store_explicit(&file->object->used_at, clock_wall_s(), memory_order_relaxed);
     }
     refresh->import->is_over = true;
     refresh->import->code = refresh->code;

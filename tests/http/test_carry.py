@@ -482,6 +482,16 @@ def test_an_archive_larger_than_the_cache_may_be(carrier, archive):
     assert carrier.objects("target") == {}
 
 
+def test_what_came_in_is_not_the_first_to_go(carrier, origin, archive, make_model):
+    """Where there is not room for both, what was there before makes room."""
+    old = make_model({"w.bin": 120_000}, folder="/tfjs-models/old/")
+    carrier.pull(old.path, cache="target")
+    done = carrier.run("import", archive, "--set", "cache.max_size=150KiB", "--set", "cache.settle=0s",
+                       cache="target")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert carrier.listed("target") == {PATH: "complete"}
+
+
 # --- what is there already ---
 
 
