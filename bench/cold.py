@@ -23,6 +23,8 @@ import peers
 SHARD_BYTES, WEIGHT_BYTES = 4 << 20, 95_745_472
 TLS_PORT, CLEAR_PORT, MIRROR_PORT = 8443, 8000, 8080
 FOLDER = "models/resnet50/"
+BARE_H2 = "bare libcurl, HTTP/2, one connection"
+BARE_H1 = "bare libcurl, HTTP/1.1 in the clear, six connections"
 CLIENT_CONNECTIONS = "24"  # of the client that asks a mirror: none of its own waits for another
 
 
@@ -160,9 +162,9 @@ class Cold:
         address = link.ADDRESSES[link.ORIGIN]
         tls, clear = f"https://{address}:{TLS_PORT}/", f"http://{address}:{CLEAR_PORT}/"
         found = {
-            "bare libcurl, HTTP/2, one connection": lambda: self.straight(tls, "-2", "-c", "1"),
+            BARE_H2: lambda: self.straight(tls, "-2", "-c", "1"),
             "modelhost, HTTP/2 origin": lambda: self.through(ColdModelhost, tls),
-            "bare libcurl, HTTP/1.1 in the clear, six connections": lambda: self.straight(clear, "-c", "6"),
+            BARE_H1: lambda: self.straight(clear, "-c", "6"),
             "modelhost, HTTP/1.1 origin in the clear": lambda: self.through(ColdModelhost, clear),
             "nginx proxy_cache, HTTP/1.1 origin in the clear": lambda: self.through(ColdNginx, clear),
             "nginx proxy_cache, HTTP/1.1 origin with TLS": lambda: self.through(ColdNginx, tls),
@@ -232,12 +234,13 @@ def measure(work, build_dir, congestion, rounds):
 def table(result):
     """Markdown: medians over the rounds, as multiples of the bound."""
     bound, payload = result["bound"], result["payload"]
-    lines = [f"| 24 files, {payload / 1e6:.1f} MB, 50 ms, {link.MBIT} Mbit/s | x bound | least | most | wire bytes / payload | lost |",
-             "|---|---|---|---|---|---|"]
+    lines = [f"| 24 files, {payload / 1e6:.1f} MB, 50 ms, {link.MBIT} Mbit/s | x bound | least | most "
+             "| x bare libcurl | wire bytes / payload | lost |", "|---|---|---|---|---|---|---|"]
     for name, seconds in sorted(result["seconds"].items(), key=lambda entry: statistics.median(entry[1])):
         down = result["down"][name]
         wire = statistics.median(d["bytes"] for d in down) / payload
         lost = statistics.median(d["dropped"] for d in down)
+        bare = statistics.median(result["seconds"][BARE_H2 if "HTTP/2" in name else BARE_H1])
         lines.append(f"| {name} | {statistics.median(seconds) / bound:.3f} | {min(seconds) / bound:.3f} "
-                     f"| {max(seconds) / bound:.3f} | {wire:.3f} | {lost:.0f} |")
+                     f"| {max(seconds) / bound:.3f} | {statistics.median(seconds) / bare:.3f} | {wire:.3f} | {lost:.0f} |")
     return "\n".join(lines)

@@ -114,6 +114,17 @@ def measure(load, peer, work, etag, seconds):
     return result
 
 
+def start(kind, files, folder, pair):
+    """The server, or None: a peer that does not start is told of and left out, but not what is compared."""
+    try:
+        return kind(files, folder, pair).start()
+    except RuntimeError as problem:
+        if issubclass(kind, (peers.Modelhost, peers.Bare, peers.Nginx)):
+            raise
+        print(f"not measured: {problem}", file=sys.stderr)
+        return None
+
+
 def run(bench, works, kinds, pair=None):
     """Start the servers, measure the works, stop them. Returns {"names", "versions", "rounds", "memory"}."""
     started = []
@@ -127,7 +138,8 @@ def run(bench, works, kinds, pair=None):
         for kind in kinds:
             if kind is not peers.BareMemory and (not kind.command or kind.is_installed() or
                                                  issubclass(kind, (peers.Modelhost, peers.Bare))):
-                started.append(kind(bench.files, folder, pair).start())
+                peer = start(kind, bench.files, folder, pair)
+                started += [peer] if peer else []
         measured = [peer for peer in started if type(peer) in kinds]
         measured.sort(key=lambda peer: kinds.index(type(peer)))
         for peer in measured:
