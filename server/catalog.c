@@ -374,6 +374,19 @@ catalog_is_folder(const struct catalog_file *file)
     return file->path[strlen(file->path) - 1] == '/';
 }
 
+bool
+catalog_is_beside(const struct catalog_entry *entry, const struct catalog_file *file)
+{
+    for (size_t i = 0; i < entry->file_count; i++) {
+        const struct catalog_file *folder = &entry->files[i];
+
+        if (folder != file && catalog_is_folder(folder) &&
+            strncmp(file->path, folder->path, strlen(folder->path)) == 0)
+            return true;
+    }
+    return false;
+}
+
 void
 catalog_each(const struct catalog_entry *entry, catalog_visit *visit, void *arg)
 {

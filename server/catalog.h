@@ -47,7 +47,6 @@ struct catalog_file {
     const char *path;   /* below the mirror's upstream; "{name}" stands for a value. One that ends
                            with '/' is a folder that load() is given, and no file: nothing fetches
                            it */
-    bool is_beside;     /* it lies in such a folder: load() finds it by itself */
 };
 
 #define CATALOG_FILES_MAX    9
@@ -97,6 +96,8 @@ bool catalog_path(const struct catalog_file *file, const struct catalog_choice *
 
 /* Is it a folder? */
 bool catalog_is_folder(const struct catalog_file *file);
+/* Does it lie in a folder of its entry, where load() finds it by itself? */
+bool catalog_is_beside(const struct catalog_entry *entry, const struct catalog_file *file);
 
 /* Called for every file of an entry that exists upstream; folders are left out. Returning false
  * ends it. */

@@ -31,11 +31,11 @@
  * are named after it; which of the two programs is taken is the browser's, for SIMD or without. */
 #define SOLUTION_FOLDER(values, package)                                                           \
     {                                                                                              \
-        0, "solutionPath", values, NPM, "@mediapipe/" package "/", false                           \
+        0, "solutionPath", values, NPM, "@mediapipe/" package "/"                                  \
     }
 #define SOLUTION_FILE(slot, values, package, file)                                                 \
     {                                                                                              \
-        slot, NULL, values, NPM, "@mediapipe/" package "/" file, true                              \
+        slot, NULL, values, NPM, "@mediapipe/" package "/" file                                    \
     }
 #define SOLUTION_PROGRAMS(package, name)                                                           \
     SOLUTION_FILE(1, "", package, name "_solution_simd_wasm_bin.js"),                              \

@@ -58,7 +58,7 @@ resolve(struct resolved *resolved, const struct settings *settings, struct mh_fa
         resolved->urls[i] = BUF_INIT(OUTPUT_MAX_BYTES);
     code = catalog_base_url(settings, &resolved->base, fault);
     for (size_t i = 0; code == MH_OK && i < resolved->entry->file_count; i++) {
-        if (!resolved->entry->files[i].is_beside)
+        if (!catalog_is_beside(resolved->entry, &resolved->entry->files[i]))
             code = resolve_file(resolved, &resolved->entry->files[i], settings, fault);
     }
     return code;
