@@ -24,19 +24,37 @@ const POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:' + 'e'.
 // The bucket's hash of the true bytes, which a body put in their place does not have.
 const TRUE_HASH = Symbol('the true hash');
 
+// All shards at once, as by default, and one after another.
+const WAYS = { whole: {}, streamed: { streamWeights: true } };
+
 const REJECTS = 'rejects';
 const LOADS = 'loads';
+
+// Both shards, each with the bytes of the other; and bytes of a model that is stored as gzip.
+const SWAPPED = Symbol('each shard with the bytes of the other');
+const GZIP = { gzip: true };
 
 // What is wrong, with which file, how the origin answers, and what the load must do.
 const ROWS = [
   ['nothing', null, null, LOADS],
+  ['manifest as octet-stream', 'model.json', { headers: { 'Content-Type': 'application/octet-stream' } }, LOADS],
+  ['manifest with a byte order mark', 'model.json', { body: `\ufeff${manifest()}` }, LOADS],
+  ['manifest as text', 'model.json', { headers: { 'Content-Type': 'text/plain' } }, LOADS],
+  ['shard as a page, by its type alone', 'last.bin', { headers: { 'Content-Type': 'text/html' } }, LOADS],
+  ['shard as text', 'first.bin', { headers: { 'Content-Type': 'text/plain' } }, LOADS],
+  ['shard without a type', 'last.bin', { headers: { 'Content-Type': null } }, LOADS],
+  ['gzip, unasked', 'last.bin', GZIP, LOADS],
+  ['stored as gzip', 'first.bin', { stored_gzip: true }, LOADS],
+  ['manifest in gzip', 'model.json', GZIP, LOADS],
   ['chunked, whole', 'last.bin', { framing: 'chunked' }, LOADS],
   ['404 with a body as long as the shard', 'last.bin', { status: 404, body: 'X'.repeat(SHARD_BYTES) }, REJECTS],
+  ['404 with a short page', 'last.bin', { status: 404, body: '<p>gone' }, REJECTS],
   ['404 with a longer body', 'last.bin', { status: 404, body: ERROR }, REJECTS],
   ['404 with a longer body, first shard', 'first.bin', { status: 404, body: ERROR }, REJECTS],
   ['403 in XML', 'first.bin', { status: 403, body: ERROR }, REJECTS],
   ['500 with a longer body', 'last.bin', { status: 500, body: 'X'.repeat(300) }, REJECTS],
   ['503 with a longer body', 'first.bin', { status: 503, body: 'X'.repeat(300) }, REJECTS],
+  ['206 with the whole body, unasked', 'last.bin', { status: 206, body: SHARDS['last.bin'] }, REJECTS],
   ['204', 'last.bin', { status: 204 }, REJECTS],
   ['200 with a page', 'last.bin', { body: PAGE }, REJECTS],
   ['200 with a page, first shard', 'first.bin', { body: PAGE }, REJECTS],
@@ -44,6 +62,8 @@ const ROWS = [
   ['200 with a git-lfs pointer', 'last.bin', { body: POINTER }, REJECTS],
   ['empty', 'last.bin', { body: '' }, REJECTS],
   ['empty, first shard', 'first.bin', { body: '' }, REJECTS],
+  ['short by one byte', 'last.bin', { body: 'EFGH'.repeat(8).slice(1) }, REJECTS],
+  ['short by half', 'first.bin', { body: 'ABCD'.repeat(4) }, REJECTS],
   ['short by one weight', 'last.bin', { body: 'EFGH'.repeat(7) }, REJECTS],
   ['long by one weight', 'last.bin', { append: 'EFGH' }, REJECTS],
   ['long by one weight, first shard', 'first.bin', { append: 'ABCD' }, REJECTS],
@@ -53,6 +73,15 @@ const ROWS = [
   ['chunked, without an end', 'last.bin', { framing: 'chunked', end_chunks: false }, REJECTS],
   ['one byte flipped', 'last.bin', { flip: 5 }, REJECTS],
   ["another shard's bytes", 'last.bin', { body: SHARDS['first.bin'], headers: TRUE_HASH }, REJECTS],
+  ['two shards swapped', SWAPPED, null, REJECTS],
+  ['length larger than the body', 'last.bin', { content_length: SHARD_BYTES + 4, close: true }, REJECTS],
+  ['length smaller than the body', 'last.bin', { content_length: SHARD_BYTES - 4, close: true }, REJECTS],
+  ['gzip that breaks off', 'last.bin', { ...GZIP, cut_at: 20 }, REJECTS],
+  ['an encoding that nobody knows', 'first.bin', { headers: { 'Content-Encoding': 'br' } }, REJECTS],
+  ['manifest 500', 'model.json', { status: 500 }, REJECTS],
+  ['manifest 204', 'model.json', { status: 204 }, REJECTS],
+  ['manifest empty', 'model.json', { body: '' }, REJECTS],
+  ['manifest is a pointer', 'model.json', { body: POINTER }, REJECTS],
   ['manifest 404', 'model.json', { status: 404 }, REJECTS],
   ['manifest is a page', 'model.json', { body: PAGE }, REJECTS],
   ['manifest is {}', 'model.json', { body: '{}' }, REJECTS],
@@ -93,7 +122,7 @@ function writeModel(folder) {
 
 // A load rejects with its first failure, while its other requests are still under way; the next load
 // would share their downloads. So every request is waited for, and then the server.
-async function load(url) {
+async function load(url, options) {
   const requests = [];
   const fetchFunc = (...what) => {
     const request = fetch(...what).then(async (answer) => {
@@ -107,7 +136,7 @@ async function load(url) {
   };
 
   try {
-    return await read(url, fetchFunc);
+    return await read(url, { ...options, fetchFunc });
   } finally {
     await Promise.allSettled(requests);
     await isIdle();
@@ -128,8 +157,8 @@ async function isIdle() {
   throw new Error('downloads go on');
 }
 
-async function read(url, fetchFunc) {
-  const model = await tf.loadGraphModel(url, { fetchFunc });
+async function read(url, options) {
+  const model = await tf.loadGraphModel(url, options);
   const values = model.weights.w[0].dataSync();
 
   model.dispose();
@@ -139,7 +168,11 @@ async function read(url, fetchFunc) {
 before(async () => {
   const tree = newDirectory(suite);
 
-  ROWS.forEach((_, i) => writeModel(join(tree, `tfjs-models/row${i}`)));
+  ROWS.forEach((_, i) => {
+    for (const way of Object.keys(WAYS)) {
+      writeModel(join(tree, `tfjs-models/${way}${i}`));
+    }
+  });
   origin = await startOrigin(suite, tree);
   modelhost = await startModelhost(suite, {
     upstream: origin.url,
@@ -150,21 +183,41 @@ before(async () => {
 
 after(() => suite.cleanup());
 
-for (const [i, [fault, file, act, verdict]] of ROWS.entries()) {
-  test(`${fault}: ${verdict}`, async () => {
-    const path = `/tfjs-models/row${i}`;
+const CASES = Object.entries(WAYS).flatMap(([way, options]) =>
+  ROWS.map((row, i) => [way, options, i, ...row]),
+);
+
+for (const [way, options, i, fault, file, act, verdict] of CASES) {
+  test(`${way}: ${fault}: ${verdict}`, async () => {
+    const path = `/tfjs-models/${way}${i}`;
     const url = `${modelhost.url}${path}/model.json`;
     const right = Object.values(SHARDS).join('');
 
-    if (file !== null) {
-      await origin.script(`${path}/${file}`, await withTrueHash(act, `${path}/${file}`));
+    const acts = actsOf(file, act);
+
+    for (const [name, one] of Object.entries(acts)) {
+      await origin.script(`${path}/${name}`, await withTrueHash(one, `${path}/${name}`));
     }
     if (verdict === REJECTS) {
-      await assert.rejects(load(url), 'the client took it for a model');
-      await origin.script(`${path}/${file}`);
+      await assert.rejects(load(url, options), 'the client took it for a model');
+      for (const name of Object.keys(acts)) {
+        await origin.script(`${path}/${name}`);
+      }
     }
-    assert.equal(await load(url), right);
+    assert.equal(await load(url, options), right);
   });
+}
+
+// A row's acts by file.
+function actsOf(file, act) {
+  if (file === SWAPPED) {
+    const names = Object.keys(SHARDS);
+
+    return Object.fromEntries(
+      names.map((name, i) => [name, { body: SHARDS[names[1 - i]], headers: TRUE_HASH }]),
+    );
+  }
+  return file === null ? {} : { [file]: act };
 }
 
 // The row's act, with the headers of the file itself where the row wants them.

@@ -80,6 +80,45 @@ def test_a_stream_that_is_reset_is_cut(trusting, h2_origin):
     assert server.cached_files() == []
 
 
+X = "/tfjs-models/x.bin"
+
+
+@pytest.mark.parametrize(
+    "act", [Act(cut_at=50_000), Act(goaway=50_000, close=True), Act(goaway=0, close=True)], ids=["rst", "goaway", "at once"]
+)
+def test_a_stream_or_connection_that_breaks_is_gone_on_with(trusting, h2_origin, act):
+    content = h2_origin.add(X, Seeded("x", 100_000))
+    h2_origin.script(X, act, Act())
+    server = trusting(h2_origin, **{"upstream.retries": 2})
+    server.allow_stderr("x.bin")
+    reply = server.get(X)
+    assert reply.is_complete and reply.body == content.all()
+    first, second = h2_origin.journal.entries(X)
+    assert second.header("Range") == ("bytes=50000-" if first.sent else None)
+
+
+def test_a_connection_that_ends_with_goaway_is_cut(trusting, h2_origin):
+    h2_origin.add(X, Seeded("x", 100_000))
+    h2_origin.script(X, Act(goaway=50_000, close=True))
+    server = trusting(h2_origin)
+    server.allow_stderr("x.bin")
+    reply = server.get(X)
+    assert reply.status >= 500 or not reply.is_complete
+    assert server.wait_idle().cached_files() == []
+
+
+def test_goaway_lets_streams_end_and_the_next_go_elsewhere(trusting, h2_origin, at_once):
+    contents = fill(h2_origin)
+    shards = [path for path in contents if path.endswith(".bin")]
+    h2_origin.script(shards[3], Act(goaway=10_000), Act())
+    server = trusting(h2_origin, **{"upstream.retries": 2})
+    server.allow_stderr("shard")
+    load(server, contents, at_once)
+    content = h2_origin.add(X, Seeded("x", 1000))
+    assert server.get(X).body == content.all()
+    assert len({entry.connection for entry in h2_origin.journal.entries()}) > 1
+
+
 def test_http_1_1_over_tls_uses_several_connections(trusting, authority, at_once):
     with Origin(tls=authority.context("http/1.1")) as origin:
         contents = fill(origin)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same site over TLS, with HTTP/2 by ALPN, under a certificate authority made on the spot.
 
-An act may hold a stream at its gates, cut it (RST_STREAM) and pace it; framing is HTTP/2's own. The
+An act may hold a stream at its gates, cut it (RST_STREAM), pace it and announce the connection's end (GOAWAY); framing is HTTP/2's own. The
 TLS engine works on memory buffers under the connection's lock, because an SSL object must not be
 read and written by two threads at once.
 """
 
+import socket
 import ssl
 import subprocess
 import threading
@@ -15,6 +16,7 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
+import hyperframe.frame
 
 from origin import Origin
 from scripted_site import PATIENCE, body_steps
@@ -179,11 +181,27 @@ class _Connection:
 
     def _send_body(self, stream, entry, answer):
         for step in body_steps(answer, self.site):
+            if step == ("goaway",):
+                self._say_goaway(stream, ends=answer.act.close)
+                if answer.act.close:
+                    return
+                continue
             if isinstance(step, tuple):
                 self._locked(lambda: self.h2.reset_stream(stream, h2.errors.ErrorCodes.INTERNAL_ERROR))
                 return
             self._send_data(stream, entry, memoryview(step))
         self._locked(lambda: self.h2.end_stream(stream))
+
+    def _say_goaway(self, stream, ends):
+        """No new streams, please; this one and those before it go on, unless the connection ends. By
+        hand: h2 takes its own GOAWAY for the end of everything."""
+        frame = hyperframe.frame.GoAwayFrame(0, last_stream_id=stream, error_code=0)
+        with self.changed:
+            self.tls.write(frame.serialize())
+            self._send_raw()
+            if ends:
+                self.is_over = True
+                self.sock.shutdown(socket.SHUT_RDWR)
 
     def _send_data(self, stream, entry, data):
         while data:

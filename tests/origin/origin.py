@@ -146,8 +146,10 @@ class Origin:
         act = self.site.next_act(entry.path)
         if "request" in act.gates:
             self.site.gate_of(act.gates["request"]).hold()
-        for status in act.interim:
-            connection.sendall(f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n\r\n".encode())
+        for interim in act.interim:
+            status, headers = interim if isinstance(interim, (tuple, list)) else (interim, {})
+            fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+            connection.sendall(f"HTTP/1.1 {status} {_phrase(status)}\r\n{fields}\r\n".encode())
         if act.raw is not None:
             connection.sendall(act.raw)
             raise Ended("raw bytes were sent")
@@ -163,6 +165,8 @@ class Origin:
     def _send_body(self, connection, entry, answer):
         is_chunked = answer.act.framing == "chunked"
         for step in body_steps(answer, self.site):
+            if step == ("goaway",):
+                continue  # there is no such thing here
             if isinstance(step, tuple):
                 if step[0] == "reset":
                     _reset(connection)

@@ -75,14 +75,16 @@ class Act:
     ignore_range: bool = False
     content_range: str | None = None  # what a 206 claims
     ignore_conditions: bool = False  # never answer 304
+    rotate_etag: bool = False  # another ETag with every answer, for the same bytes
 
-    # How it is sent (HTTP/1.1; HTTP/2 knows cut_at, piece, pace and gates).
+    # How it is sent (HTTP/1.1; HTTP/2 knows cut_at, piece, pace, gates and goaway).
     framing: str = "length"  # "length", "chunked", or "close": the end of the connection is the end
     end_chunks: bool = True  # False: the last chunk never comes, the connection ends
     cut_at: int | None = None  # close after so many body bytes
     reset_at: int | None = None  # reset the connection after so many body bytes
     close: bool = False  # close after the answer
-    interim: tuple = ()  # informational statuses first, e.g. (100, 103)
+    interim: tuple = ()  # informational answers first: statuses, or (status, {header: value})
+    goaway: int | None = None  # HTTP/2: after so many body bytes; with `close` the connection ends then
     piece: int = 256 << 10
     pace: float = 0.0  # seconds between pieces: a slow link, not a synchronisation
     gates: dict = field(default_factory=dict)  # "request" | "head" | body bytes sent -> gate or name
@@ -234,6 +236,7 @@ class Site:
         self._gates = {}
         self._held = []  # every gate that a script has ever named
         self._connections = itertools.count(1)
+        self._tags = itertools.count(1)
         if self.tree and fill:
             self._contents.update(missing_shards(self.tree))
 
@@ -323,6 +326,8 @@ class Site:
             headers["Content-Encoding"] = "gzip"
         if stored:
             headers |= {"x-goog-stored-content-encoding": "gzip", **stored.hash_headers()}
+        if act.rotate_etag:
+            headers["ETag"] = f'"rotated-{next(self._tags)}"'
         status, start, end = act.status or 200, 0, content.size
         if status == 200:
             status, start, end = self._conditions(entry, act, content, headers)
@@ -407,20 +412,25 @@ def _lines(headers):
 def body_steps(answer, site):
     """The body in pieces, with the act's gates, pace and end in their places.
 
-    Yields bytes; a step is ("cut",) or ("reset",) where the act wants the connection to end."""
+    Yields bytes; a step is ("cut",) or ("reset",) where the act wants the connection to end, and
+    ("goaway",) where HTTP/2 says that it will."""
     act = answer.act
     ends = [(at, kind) for at, kind in ((act.cut_at, "cut"), (act.reset_at, "reset")) if at is not None]
     stop_at, kind = min(ends, default=(None, None))
     marks = sorted(at for at in act.gates if isinstance(at, int))
+    goaway = act.goaway
     stop = answer.length if stop_at is None else min(stop_at, answer.length)
     sent = 0
     pause = threading.Event()
     while True:
         while marks and marks[0] <= sent:
             site.gate_of(act.gates[marks.pop(0)]).hold()
+        if goaway is not None and goaway <= sent:
+            goaway = None
+            yield ("goaway",)
         if sent >= stop:
             break
-        n = min(act.piece, stop - sent, *[mark - sent for mark in marks[:1]])
+        n = min(act.piece, stop - sent, *[mark - sent for mark in [*marks[:1], *([] if goaway is None else [goaway])]])
         yield answer.content.read(answer.start + sent, n)
         sent += n
         if act.pace and sent < stop:

@@ -102,3 +102,14 @@ def test_a_held_stream_does_not_hold_the_others(origin, client):
     gate.release()
     streams = client.read_all()
     assert streams[held]["body"] == b"held" and streams[missing]["status"] == 404
+
+
+def test_the_connections_end_is_announced(origin, client):
+    origin.script("/a.bin", Act(goaway=10, close=True))
+    stream = client.ask("/a.bin")
+    events = []
+    while data := client.sock.recv(65536):
+        events += client.h2.receive_data(data)
+    body = b"".join(event.data for event in events if isinstance(event, h2.events.DataReceived))
+    assert (stream, len(body)) == (1, 10)
+    assert isinstance(events[-1], h2.events.ConnectionTerminated) and events[-1].last_stream_id == 1

@@ -102,6 +102,8 @@ def test_a_range_is_ignored_or_mislabelled_on_demand(origin):
         (Act(framing="chunked", cut_at=5), 200, DATA[:5], False),
         (Act(framing="close"), 200, DATA, True),
         (Act(interim=(100, 103)), 200, DATA, True),
+        (Act(interim=((103, {"Content-Length": "5"}), 100)), 200, DATA, True),
+        (Act(goaway=5), 200, DATA, True),
         (Act(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"), 200, b"abc", False),
         (Act(piece=4000, pace=0.001), 200, DATA, True),
     ],
@@ -124,6 +126,12 @@ def test_gzip_is_real_gzip(origin):
     origin.script("/thing.bin", Act(gzip=True))
     reply = fetch(origin.port, "/thing.bin")
     assert reply.header("Content-Encoding") == "gzip" and gzip.decompress(reply.body) == DATA
+
+
+def test_an_etag_that_rotates(origin):
+    origin.script("/thing.bin", Act(rotate_etag=True))
+    tags = {fetch(origin.port, "/thing.bin").header("ETag") for _ in range(3)}
+    assert len(tags) == 3
 
 
 def test_an_object_that_is_stored_as_gzip(origin):
