@@ -178,14 +178,6 @@ finish_receiving(struct flight *flight)
     (void) pthread_mutex_unlock(&flight->lock);
 }
 
-/* May another base do better? Not where the failure is ours, or an answer. */
-static bool
-may_pass_elsewhere(enum mh_code code)
-{
-    return code != MH_NOT_FOUND && code != MH_CANCELLED && code != MH_CORRUPT &&
-           code != MH_NO_SPACE && code != MH_IO && code != MH_NOMEM;
-}
-
 /* Try again, here or at the next base? Returns whether it is being done. */
 static bool
 try_again(struct flight *flight, enum mh_code code, const struct mh_fault *fault)
@@ -207,7 +199,7 @@ try_again(struct flight *flight, enum mh_code code, const struct mh_fault *fault
     } else if (retry_after_failure(&input, &delay_ms)) {
         flight->attempt = flight->has_progressed ? 1 : flight->attempt + 1;
         host_tell(flight->host, MH_EVENT_RETRY, code, flight->object, fault);
-    } else if (may_pass_elsewhere(code) && flight->base + 1 < flight->object->mirror->base_count &&
+    } else if (retry_elsewhere(code) && flight->base + 1 < flight->object->mirror->base_count &&
                choose_base(flight, flight->base + 1)) {
         host_tell(flight->host, MH_EVENT_RETRY, code, flight->object, fault);
     } else {

@@ -69,6 +69,12 @@ retry_after_failure(const struct retry_input *input, uint32_t *ret_delay_ms)
     return true;
 }
 
+bool
+retry_elsewhere(enum mh_code code)
+{
+    return code == MH_UNREACHABLE || code == MH_TIMEOUT || code == MH_UPSTREAM || code == MH_DENIED;
+}
+
 enum mh_code
 retry_code_of_status(long http_status)
 {

@@ -26,6 +26,11 @@ struct retry_input {
  * jitter, at least Retry-After. */
 MUST_USE bool retry_after_failure(const struct retry_input *input, uint32_t *ret_delay_ms);
 
+/* May another upstream of the mirror do better, once this one is not tried again? Where it could
+ * not be reached, was refused or failed: yes. Not where it has answered (404, wrong bytes), nor
+ * where the failure is ours: the same disk and memory would fail again. */
+bool retry_elsewhere(enum mh_code code);
+
 /* HTTP status of an upstream's answer to a code: 404 and 410 NOT_FOUND, all others UPSTREAM; 200,
  * 206 and 304 OK. */
 enum mh_code retry_code_of_status(long http_status);

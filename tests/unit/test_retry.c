@@ -56,6 +56,24 @@ test_again(void **state)
 }
 
 static void
+test_elsewhere(void **state)
+{
+    static const struct {
+        enum mh_code code;
+        bool is_worth_it;
+    } codes[] = {
+        {MH_UNREACHABLE, true}, {MH_TIMEOUT, true},    {MH_UPSTREAM, true}, {MH_DENIED, true},
+        {MH_OK, false},         {MH_NOT_FOUND, false}, {MH_CORRUPT, false}, {MH_TOO_LARGE, false},
+        {MH_NO_SPACE, false},   {MH_NOMEM, false},     {MH_IO, false},      {MH_CANCELLED, false},
+        {MH_BUSY, false},       {MH_BAD_INPUT, false},
+    };
+
+    (void) state;
+    for (size_t i = 0; i < COUNT(codes); i++)
+        assert_int_equal(retry_elsewhere(codes[i].code), codes[i].is_worth_it);
+}
+
+static void
 test_statuses(void **state)
 {
     static const long transient[] = {408, 425, 429, 500, 502, 503, 504};
@@ -125,6 +143,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_again),
+        cmocka_unit_test(test_elsewhere),
         cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_delays),
     };
