@@ -76,6 +76,31 @@ def test_a_client_that_has_the_head_is_cut(disk, origin):
     assert server.get("/tfjs-models/old/w.bin").header("X-Cache") == "HIT"
 
 
+def test_a_refresh_without_room_keeps_the_old_set(disk, origin):
+    server = disk("4m", **{"mirror tfjs-models.revalidate": "always"})
+    server.expect_stderr("the cached copy stays as it is: the disk is full")
+    old = server.object_bytes("/tfjs-models/old/w.bin")
+    origin.add("/tfjs-models/old/w.bin", Seeded("next", 2 * MIB))
+    assert server.get(OLD).header("X-Cache") == "UPDATING"
+    server.stderr.wait("the cached copy stays as it is", 20 * server.patience)
+    reply = server.get("/tfjs-models/old/w.bin")
+    assert (reply.status, reply.body) == (200, old)
+    wait_until(lambda: free_bytes(server.cache) > MIB, "what was staged is given back")
+
+
+def test_one_that_fails_makes_room_for_the_next(disk, origin):
+    """Two that do not fit together: what the first had got is given back when it fails."""
+    server = disk("4m")
+    server.expect_stderr("big.json: the disk is full")
+    assert act(server, "pin", OLD).status == 200
+    origin.add("/tfjs-models/big.json", big_json(2 * MIB))
+    assert server.get("/tfjs-models/big.json").status == 507
+    server.wait_idle()
+    small = origin.add("/tfjs-models/small.bin", Seeded("small", MIB))
+    assert server.get("/tfjs-models/small.bin").body == small.all()
+    server.wait_complete("/tfjs-models/small.bin")
+
+
 def test_nothing_is_evicted_in_vain(disk, origin):
     server = disk("4m")
     server.expect_stderr("huge.json: the disk is full")
