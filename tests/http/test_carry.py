@@ -531,8 +531,10 @@ def test_other_versions_are_replaced_as_a_set(carrier, newer, where):
         assert server.get(PATH).body == carrier.objects("newer")[PATH[1:]]
 
 
-def test_nothing_is_switched_under_a_client_that_is_loading(carrier, model, newer):
-    """It has the manifest, and gets that version's shards; the import waits, and the stop ends it."""
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_nothing_is_switched_under_a_client_that_is_loading(carrier, model, newer, end):
+    """It has the manifest, and gets that version's shards; the import waits, and the server's end, of
+    either kind, is its end: the old version is there, whole, and nothing is left of the new one."""
     server = carrier.serve("target", **{"cache.settle": "1h", "cache.settle_max": "1h"})
     assert server.get(PATH).body == model.contents[PATH].all()
     process = subprocess.Popen(
@@ -543,7 +545,7 @@ def test_nothing_is_switched_under_a_client_that_is_loading(carrier, model, newe
                "the new version is staged")
     for path in model.paths:
         assert server.get(path).body == model.contents[path].all()
-    server.stop()
+    server.stop() if end == "stop" else server.kill()
     said = process.communicate(timeout=60)[1]
     assert process.returncode == 1, said
     assert carrier.objects("target") == carrier.objects("source")
