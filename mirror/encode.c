@@ -8,7 +8,9 @@
  *
  * Forms go by mark and sweep: when a version with forms leaves the index, or the index has been
  * rebuilt, a work thread walks the index and drops what belongs to nothing in it. What is being
- * made at that moment goes when it is done. A form that a reader has open stays readable.
+ * made at that moment goes when it is done. A form that a reader has open stays readable. The sweep
+ * is put off while it is being found out whether some object is on disk: until then its forms look
+ * like nobody's.
  *
  * A cache that cannot be written, or is full, means no forms: a failure is remembered for a minute
  * and told once, until something succeeds again.
@@ -21,6 +23,7 @@
 #include "encode_job.h"
 #include "fault.h"
 #include "fd.h"
+#include "flight.h"
 #include "hash.h"
 #include "manage.h"
 #include "mem.h"
@@ -74,6 +77,7 @@ struct encoder {
     uint64_t made;     /* encoded, or found to be useless */
     bool is_working;
     bool is_sweeping;
+    bool is_sweep_due; /* put off: the tick begins it again */
     bool has_warned;
     struct work_item work;  /* submitted while is_working */
     struct work_item sweep; /* submitted while is_sweeping */
@@ -408,6 +412,20 @@ encode_gone_locked(struct mh_host *host, const struct version *version)
         sweep_soon(host->encoder);
 }
 
+/* Is it being found out whether something is on disk? It is not in the index then, and may be. */
+static bool
+is_settling(const struct mh_host *host)
+{
+    bool is = false;
+
+    for (struct flight *flight = host->flights; flight && !is; flight = flight->next_flight) {
+        (void) pthread_mutex_lock(&flight->lock);
+        is = flight->state == FLIGHT_SETTLING;
+        (void) pthread_mutex_unlock(&flight->lock);
+    }
+    return is;
+}
+
 static void
 mark(struct encoder *encoder)
 {
@@ -460,12 +478,24 @@ sweep_run(struct work_item *item)
 
     (void) pthread_mutex_lock(&host->lock);
     encoder->is_sweeping = false; /* what goes from here on wants another */
-    mark(encoder);
-    collect(encoder, &paths);
+    encoder->is_sweep_due = is_settling(host);
+    if (!encoder->is_sweep_due) {
+        mark(encoder);
+        collect(encoder, &paths);
+    }
     (void) pthread_mutex_unlock(&host->lock);
     for (size_t i = 0; i < paths.count; i++)
         (void) file_unlink(host->store->dir_fd, paths.items[i]); /* or the next start does it */
     list_done(&paths, mem_free);
+}
+
+void
+encode_tick(struct mh_host *host)
+{
+    (void) pthread_mutex_lock(&host->lock);
+    if (host->encoder->is_sweep_due)
+        sweep_soon(host->encoder);
+    (void) pthread_mutex_unlock(&host->lock);
 }
 
 /* --- a start --- */

@@ -22,6 +22,9 @@ void encode_scan(struct mh_host *host);
 /* The index is whole: what belongs to nothing in it goes. host->lock held. */
 void encode_scanned_locked(struct mh_host *host);
 
+/* Once a second: sweep what could not be swept yet. Without locks. */
+void encode_tick(struct mh_host *host);
+
 /* The forms of a version; ret has room for MH_ENCODING_COUNT. host->lock held. */
 size_t encode_list_locked(const struct version *version, const struct mh_host *host,
                           struct mh_form *ret);

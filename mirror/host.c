@@ -211,6 +211,7 @@ tick(void *arg)
     refresh_tick(host);
     uses_tick(host);
     outside_tick(host);
+    encode_tick(host);
     if (host->ticks % WAKE_EVERY_TICK == 0)
         wake_all(host);
     else
