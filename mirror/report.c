@@ -6,12 +6,15 @@
 #include <modelhost/model.h>
 
 #include "buf.h"
+#include "clocks.h"
 #include "fault.h"
 #include "flight.h"
+#include "freshness.h"
 #include "manage.h"
 #include "mem.h"
 #include "model.h"
 #include "name.h"
+#include "refresh.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +27,18 @@ mh_model_state_name(enum mh_model_state state)
         [MH_MODEL_ARRIVING] = "arriving",
         [MH_MODEL_INCOMPLETE] = "incomplete",
         [MH_MODEL_CORRUPT] = "corrupt",
+    };
+
+    return names[state];
+}
+
+const char *
+mh_upstream_state_name(enum mh_upstream_state state)
+{
+    static const char *const names[] = {
+        [MH_UPSTREAM_NONE] = NULL,         [MH_UPSTREAM_FRESH] = "fresh",
+        [MH_UPSTREAM_DUE] = "due",         [MH_UPSTREAM_UPDATING] = "updating",
+        [MH_UPSTREAM_FAILING] = "failing", [MH_UPSTREAM_OFFLINE] = "offline",
     };
 
     return names[state];
@@ -130,6 +145,25 @@ state_of(const struct mh_model *model, const struct tally *tally)
     return MH_MODEL_INCOMPLETE;
 }
 
+static enum mh_upstream_state
+upstream_of(const struct object *object, const struct version *version)
+{
+    const struct freshness_input input = {
+        .is_immutable = version->is_immutable,
+        .validated_at = version->meta.validated_at,
+        .now = clock_wall_s(),
+        .revalidate_s = object->mirror->revalidate_s,
+    };
+
+    if (object->host->is_offline)
+        return MH_UPSTREAM_OFFLINE;
+    if (object->refresh)
+        return MH_UPSTREAM_UPDATING;
+    if (refresh_has_failed_locked(object))
+        return MH_UPSTREAM_FAILING;
+    return freshness_of(&input) == FRESHNESS_STALE ? MH_UPSTREAM_DUE : MH_UPSTREAM_FRESH;
+}
+
 static enum mh_code
 tell_locked(const struct object *object, struct mh_model *ret, struct mh_fault *f)
 {
@@ -153,7 +187,11 @@ tell_locked(const struct object *object, struct mh_model *ret, struct mh_fault *
     add_file(object, &model, &tally);
     if (object->model)
         add_parts(object->model, &model, &tally);
-    model.is_pinned = version && version->meta.is_pinned;
+    if (version) {
+        model.is_pinned = version->meta.is_pinned;
+        model.upstream = upstream_of(object, version);
+        model.validated_at = version->meta.validated_at;
+    }
     model.state = state_of(&model, &tally);
     model.is_refreshing = object->refresh != NULL;
     if (object->refresh_failure && !model.is_refreshing) {

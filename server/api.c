@@ -111,7 +111,7 @@ api_admits(struct request *rq, enum answer *ret_answer)
         return rq->route->room == ROUTE_API ||
                refuse(rq, 404, "The control socket has /-/api/ only.", ret_answer);
     }
-    if (rq->route->room != ROUTE_API)
+    if (rq->route->room != ROUTE_API && rq->route->room != ROUTE_PAGE)
         return true;
     if (!is_from_ours(rq, ret_answer))
         return false;

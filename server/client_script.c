@@ -11,6 +11,7 @@
 #include "fault.h"
 #include "json.h"
 #include "mem.h"
+#include "own_origin.h"
 #include "reply.h"
 #include "request.h"
 #include "settings.h"
@@ -74,41 +75,10 @@ write_mirrors(const struct settings *settings, struct jsonw *w)
     jsonw_array_end(w);
 }
 
-/* The host that the client asked, as far as it can be one: a name or address, and a port. */
-static size_t
-host_of(struct request *rq, const char **ret_host)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:[]";
-    const char *host = rq->target.host;
-    size_t n = rq->target.host_n;
-
-    if (host == NULL) {
-        host = request_field(rq, "Host");
-        n = host != NULL ? strlen(host) : 0;
-    }
-    *ret_host = host;
-    return n > 0 && strspn(host, letters) >= n ? n : 0;
-}
-
-/* A proxy in front that speaks TLS says so; nobody else's word for it is needed, since whoever
- * sends the field gets the answer. */
-static bool
-is_secure(struct request *rq)
-{
-    const char *forwarded = request_field(rq, "X-Forwarded-Proto");
-
-    return rq->listener->is_tls || (forwarded != NULL && strcmp(forwarded, "https") == 0);
-}
-
 static void
 write_origin(struct request *rq, struct jsonw *w)
 {
-    const char *scheme = is_secure(rq) ? "https" : "http";
-    const char *host;
-    const size_t n = host_of(rq, &host);
-    scoped(mem_freep) char *origin =
-        n > 0 ? str_printf("%s://%.*s", scheme, (int) n, host) : str_dup("");
+    scoped(mem_freep) char *origin = own_origin(rq);
 
     jsonw_string(w, NULL, origin != NULL ? origin : "");
 }

@@ -65,6 +65,8 @@ model_json_write(struct jsonw *w, const char *name, const struct mh_model *model
     jsonw_uint(w, "files", model->files);
     jsonw_uint(w, "files_present", model->files_present);
     jsonw_bool(w, "pinned", model->is_pinned);
+    jsonw_string(w, "upstream", mh_upstream_state_name(model->upstream));
+    write_time(w, "validated", model->validated_at);
     write_time(w, "last_used", model->last_used);
     if (model->code != MH_OK)
         model_json_write_failure(w, model->code, &model->fault);
@@ -97,6 +99,16 @@ read_state(const char *name, enum mh_model_state *ret)
         }
     }
     return false;
+}
+
+static enum mh_upstream_state
+read_upstream(const char *name)
+{
+    for (int state = MH_UPSTREAM_FRESH; name != NULL && state <= MH_UPSTREAM_OFFLINE; state++) {
+        if (strcmp(mh_upstream_state_name((enum mh_upstream_state) state), name) == 0)
+            return (enum mh_upstream_state) state;
+    }
+    return MH_UPSTREAM_NONE;
 }
 
 static uint64_t
@@ -162,6 +174,8 @@ model_json_read(const struct json *value, struct mh_model *ret, struct mh_fault 
     model.files = (uint32_t) uint_of(value, "files", 0);
     model.files_present = (uint32_t) uint_of(value, "files_present", 0);
     model.bytes_present = uint_of(value, "bytes_present", guess_present(&model));
+    model.upstream = read_upstream(json_string(json_get(value, "upstream")));
+    model.validated_at = read_time(json_string(json_get(value, "validated")));
     model.last_used = read_time(json_string(json_get(value, "last_used")));
     model.is_pinned = json_bool(json_get(value, "pinned"), false);
     model.code = model_json_read_failure(json_get(value, "failure"), &model.fault);

@@ -44,44 +44,6 @@ send_page(struct request *rq, struct buf *page)
     return reply_send(rq, &reply);
 }
 
-static void
-add_mirror(struct buf *page, const struct settings_mirror *mirror)
-{
-    const struct setting_key *key = settings_key_find("mirror", "upstream");
-    struct buf upstream = BUF_INIT(PAGE_MAX);
-
-    /* The settings' writer hides a password that stands in the URL. */
-    if (key != NULL)
-        setting_write(key, &mirror->upstream, &upstream);
-    buf_add_str(page, "<tr><td><code>");
-    html_escape(page, mirror->path);
-    buf_add_str(page, "</code></td><td>");
-    html_escape(page, buf_text(&upstream));
-    buf_add_str(page, "</td></tr>\n");
-    buf_done(&upstream);
-}
-
-enum answer
-answer_own_index(struct request *rq)
-{
-    const struct settings *settings = rq->server->settings;
-    struct buf page = BUF_INIT(PAGE_MAX);
-
-    begin_page(&page, "modelhost " MODELHOST_VERSION);
-    buf_add_str(&page, "<p>A file under one of these paths is fetched from its upstream when it is "
-                       "first asked for, checked, and kept.</p>\n"
-                       "<table>\n<tr><th>path</th><th>upstream</th></tr>\n");
-    for (size_t i = 0; i < settings->mirror_count; i++) {
-        if (settings->mirrors[i].is_enabled)
-            add_mirror(&page, &settings->mirrors[i]);
-    }
-    buf_add_str(&page, "</table>\n<p>As JSON: <a href=\"/-/api/models\">models</a>, "
-                       "<a href=\"/-/api/flights\">downloads under way</a>, "
-                       "<a href=\"/-/api/status\">status</a>. For monitoring: <a "
-                       "href=\"/-/healthy\">healthy</a>, <a href=\"/-/ready\">ready</a>.</p>\n");
-    return send_page(rq, &page);
-}
-
 enum answer
 own_page_front(struct request *rq)
 {

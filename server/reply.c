@@ -174,7 +174,7 @@ reply_done(struct reply *reply)
 static bool
 is_for_all_pages(const struct request *rq)
 {
-    return rq->route == NULL || rq->route->room != ROUTE_API;
+    return rq->route == NULL || (rq->route->room != ROUTE_API && rq->route->room != ROUTE_PAGE);
 }
 
 /* The value of Access-Control-Allow-Origin for this client, or NULL: none. */

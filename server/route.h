@@ -37,6 +37,7 @@ enum route_room {
     ROUTE_MODELS, /* mirrors: for pages of any origin */
     ROUTE_APP,    /* the app's own files: likewise */
     ROUTE_OWN,    /* pages of modelhost: likewise */
+    ROUTE_PAGE,   /* pages of modelhost that tell what it holds: guarded as the API is */
     ROUTE_API     /* guarded; on the control socket there is nothing else */
 };
 
@@ -53,7 +54,9 @@ const struct route *route_find(const char *path, bool is_mirror);
 /* The answers that the table names. They are called on HTTP threads, again after each wait. */
 answer_function answer_mirror;
 answer_function answer_file;
-answer_function answer_own_index;
+answer_function answer_dashboard;
+answer_function answer_try;
+answer_function answer_ui;
 answer_function answer_own_client;
 answer_function answer_own_healthy;
 answer_function answer_own_ready;

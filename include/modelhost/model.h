@@ -19,6 +19,19 @@ enum mh_model_state { MH_MODEL_COMPLETE, MH_MODEL_ARRIVING, MH_MODEL_INCOMPLETE,
 /* "complete", "arriving", "incomplete", "corrupt". */
 const char *mh_model_state_name(enum mh_model_state state);
 
+/* What is known of a cached model's upstream. */
+enum mh_upstream_state {
+    MH_UPSTREAM_NONE,     /* nothing is cached that could be compared */
+    MH_UPSTREAM_FRESH,    /* asked lately, or its URL names what never changes */
+    MH_UPSTREAM_DUE,      /* the next request has it asked again */
+    MH_UPSTREAM_UPDATING, /* is being asked */
+    MH_UPSTREAM_FAILING,  /* could not be asked the last time */
+    MH_UPSTREAM_OFFLINE   /* is never asked: the host is offline */
+};
+
+/* "fresh", "due", "updating", "failing", "offline"; NULL of NONE. */
+const char *mh_upstream_state_name(enum mh_upstream_state state);
+
 /* One model. An object that no manifest names is a model of one file. */
 struct mh_model {
     char *path; /* local path of the manifest, e.g. "/tfjs-models/.../model-stride16.json" */
@@ -29,8 +42,10 @@ struct mh_model {
     uint32_t files;         /* the manifest and its distinct shards */
     uint32_t files_present;
     bool is_pinned;
-    int64_t last_used; /* seconds since the epoch; 0: not since it was cached */
-    enum mh_code code; /* why it is incomplete, where a flight failed; else MH_OK */
+    enum mh_upstream_state upstream; /* of the manifest */
+    int64_t validated_at; /* when the upstream last vouched for it; 0: nothing is cached */
+    int64_t last_used;    /* seconds since the epoch; 0: not since it was cached */
+    enum mh_code code;    /* why it is incomplete, where a flight failed; else MH_OK */
     struct mh_fault fault;
     bool is_refreshing;        /* its upstream is being asked whether it is current */
     enum mh_code refresh_code; /* why that failed the last time, the copy staying; else MH_OK */

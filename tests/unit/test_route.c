@@ -19,7 +19,9 @@
 
 FAKE_ANSWER(answer_mirror)
 FAKE_ANSWER(answer_file)
-FAKE_ANSWER(answer_own_index)
+FAKE_ANSWER(answer_dashboard)
+FAKE_ANSWER(answer_try)
+FAKE_ANSWER(answer_ui)
 FAKE_ANSWER(answer_own_client)
 FAKE_ANSWER(answer_own_healthy)
 FAKE_ANSWER(answer_own_ready)
@@ -50,7 +52,9 @@ test_paths(void **state)
         {"/-", false, answer_file, ROUTE_APP, GETS},
         {"/-x/api/pull", false, answer_file, ROUTE_APP, GETS},
         {"/tfjs-models/model.json", true, answer_mirror, ROUTE_MODELS, GETS},
-        {"/-/", false, answer_own_index, ROUTE_OWN, GETS},
+        {"/-/", false, answer_dashboard, ROUTE_PAGE, GETS},
+        {"/-/try", false, answer_try, ROUTE_PAGE, GETS},
+        {"/-/ui/style.css", false, answer_ui, ROUTE_PAGE, GETS},
         {"/-/client.js", false, answer_own_client, ROUTE_OWN, GETS},
         {"/-/client.mjs", false, answer_own_client, ROUTE_OWN, GETS},
         {"/-/sw.js", false, answer_own_client, ROUTE_OWN, GETS},
@@ -74,7 +78,7 @@ test_paths(void **state)
         {"/-/api/rm", false, answer_api_action, ROUTE_API, METHOD_POST | METHOD_OPTIONS},
         {"/-/api/gc", true, answer_api_action, ROUTE_API, METHOD_POST | METHOD_OPTIONS},
         {"/-/api/pull", true, answer_api_pull, ROUTE_API, METHOD_POST | METHOD_OPTIONS},
-        {"/-/", true, answer_own_index, ROUTE_OWN, GETS},
+        {"/-/", true, answer_dashboard, ROUTE_PAGE, GETS},
     };
 
     (void) state;

@@ -71,7 +71,7 @@ export async function openPage(t) {
 
 // Opens a page in a browser of its own. What it logs as an error goes to the page's `complaints`.
 //
-// options  Playwright's, of the page
+// options  of the page, as Playwright takes them: { javaScriptEnabled: false, colorScheme: 'dark' }
 export async function openUrl(t, url, options = {}) {
   const browser = await chromium.launch({ executablePath: PROGRAM, args: FLAGS });
 

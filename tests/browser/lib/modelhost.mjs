@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { Process, afterwards } from './process.mjs';
 
 const TREE = fileURLToPath(new URL('../../..', import.meta.url));
-const BINARY = process.env.MODELHOST_BIN || join(TREE, 'build', 'modelhost');
+export const BINARY = process.env.MODELHOST_BIN || join(TREE, 'build', 'modelhost');
 const READY = /^modelhost: listening on (https?:\/\/\S+?)\/?$/;
 const SANITIZER = /AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:/;
 

@@ -20,6 +20,9 @@ export async function startOrigin(t, folder) {
     url,
     stop,
     script: (path, ...acts) => tell(url, 'script', { path, acts }),
+    // Until a request has come to a gate; and let it go on, with all that come to it later.
+    wait: (gate) => tell(url, 'wait', { gate }),
+    release: (gate) => tell(url, 'release', { gate }),
     // How often each target was asked for: { target: count }.
     async counts() {
       const counts = {};
