@@ -10,7 +10,6 @@ extern const char web_client_js[];
 extern const char web_client_module_js[];
 extern const char web_client_script_js[];
 extern const char web_client_worker_js[];
-extern const char web_watch_js[];
 extern const char web_dashboard_html[];
 extern const char web_dashboard_js[];
 extern const char web_format_js[];
@@ -18,5 +17,6 @@ extern const char web_icon_svg[];
 extern const char web_style_css[];
 extern const char web_try_html[];
 extern const char web_try_js[];
+extern const char web_watch_js[];
 
 #endif

@@ -5,7 +5,7 @@
 
 export const PARAMETERS = ['architecture', 'multiplier', 'outputStride', 'quantBytes'];
 
-const QUANTS = { 4: '4 bytes (float, best)', 2: '2 bytes (half the size)', 1: '1 byte (smallest)' };
+const QUANTS = { 4: '4 bytes, float', 2: '2 bytes', 1: '1 byte, smallest' };
 
 export const LABELS = {
   architecture: (value) => value,

@@ -86,7 +86,7 @@ export function drawActivity(parent, samples) {
   const rate = rates.length > 0 ? rates[rates.length - 1] : null;
 
   parent.replaceChildren(
-    plot('Answered from the cache', rate === null ? 'no requests yet' : percent(rate), 'Share of answers from the cache over the last minutes', rates.length > 0 ? curve(rates, 1, 2) : []),
+    plot('Answered from the cache', rate === null ? '–' : percent(rate), 'Share of answers from the cache over the last minutes', rates.length > 0 ? curve(rates, 1, 2) : []),
     plot('Sent to clients', `${bytes(last.sent)}/s`, `Bytes sent per second over the last minutes, at most ${bytes(Math.max(...sent))}`, curve(sent, top, 1)),
     plot('From upstreams', `${bytes(last.fetched)}/s`, `Bytes fetched per second over the last minutes, at most ${bytes(Math.max(...fetched))}`, curve(fetched, top, 2)),
   );

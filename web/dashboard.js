@@ -21,7 +21,8 @@ const STATES = { complete: 'good', arriving: '', incomplete: 'warn', corrupt: 'b
 const at = (id) => document.getElementById(id);
 const rows = readRows();
 const titles = new Map(rows.map((row) => [row.path, titleOf(row)]));
-const titleAt = (path) => titles.get(path) ?? path.split('/').slice(-3).join('/');
+// What has no title is told by its path, less the mirror.
+const titleAt = (path) => titles.get(path) ?? path.split('/').slice(2).join('/').replace(/^savedmodel\//, '');
 
 // --- telling ---
 

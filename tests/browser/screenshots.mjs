@@ -89,8 +89,7 @@ async function shootDashboard(url, origin, folder) {
 async function shootTry(url, folder) {
   const page = await openUrl(t, `${url}/-/try`, { viewport: WIDE });
 
-  await page.setInputFiles('#file', join(MODELS, 'images/portrait.jpg'));
-  await page.locator('#stage[data-done]').waitFor({ timeout: 120_000 });
+  await page.locator('#model option').first().waitFor({ state: 'attached' });
   await shoot(page, folder, 'try');
 }
 
