@@ -302,6 +302,10 @@ class Modelhost:
         """The --set that points a mirror at the origin."""
         return ["--set", f"mirror {name}.upstream={origin.url}{path or name + '/'}"]
 
+    def servers(self):
+        """All that were ever started."""
+        return list(self._servers)
+
     def start(self, *arguments, origin=None, settings=None, cache=None, wait=True, listen=True, prefix=(), env=()):
         """Start `serve` with its port free, its own cache, no retries unless asked for.
 
