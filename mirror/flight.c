@@ -266,6 +266,7 @@ flight_conclude(struct flight *flight, struct version *version)
         object_set_failure_locked(object, flight->code, &flight->fault);
     if (flight->is_followed && !host->is_stopping)
         recheck_follow_locked(object);
+    model_refresh_if_needed_locked(object);
     (void) pthread_mutex_unlock(&host->lock);
 
     if (stays && !was_on_disk) {

@@ -23,6 +23,7 @@
 #include "hash.h"
 #include "host_internal.h"
 #include "json.h"
+#include "moment.h"
 
 #include <modelhost/view.h>
 
@@ -89,6 +90,7 @@ struct flight {
     struct mh_waiter *waiters;
     struct version *version;      /* when it was on disk after all; counted */
     char etag[VERSION_ETAG_SIZE]; /* when CHECKED */
+    struct moment moment;         /* when CHECKED: when its bytes were the upstream's */
 
     struct refresh *refresh;  /* whose flight this is, or NULL */
     bool is_recheck;          /* it asks for a manifest again, for recheck.c */
@@ -126,6 +128,7 @@ struct flight {
     uint32_t hashed_epoch;
     uint64_t synced;
     uint8_t digest[32];
+    bool has_passed;
     struct meta meta; /* what will be published; also the fetched note */
 };
 

@@ -47,7 +47,7 @@ struct progress {
     uint32_t epoch;
     bool has_head;
     bool is_received;
-    bool has_failed;
+    bool is_over;
     bool has_note;
     bool wants_room;
     bool is_encoded;
@@ -62,7 +62,7 @@ look(struct flight *flight)
         .epoch = flight->epoch,
         .has_head = flight->state >= FLIGHT_ARRIVING,
         .is_received = flight->is_received,
-        .has_failed = flight->state == FLIGHT_FAILED,
+        .is_over = flight->state == FLIGHT_FAILED || flight->state == FLIGHT_CHECKED,
         .has_note = flight->has_note,
         .wants_room = flight->wants_room,
         .is_encoded = flight->head.is_encoded,
@@ -250,13 +250,31 @@ fill_meta(struct flight *flight, struct mh_fault *f)
     meta->content_type = str_dup(head->content_type);
     meta->cache_control = str_dup(head->cache_control);
     meta->fetched_at = meta->validated_at = head->answered_at;
+    meta->vouched_at = head->date;
     meta->used_at = meta->fetched_at;
     if (!meta->name || !meta->target || !meta->url)
         return fail(f, MH_NOMEM, 0, "out of memory for metadata");
     return MH_OK;
 }
 
-/* The sums that this object takes part in, and what it names itself. */
+/* Let go of the last byte, unless it has failed meanwhile. */
+static void
+mark_checked(struct flight *flight)
+{
+    (void) pthread_mutex_lock(&flight->lock);
+    if (flight->state == FLIGHT_CHECKING) {
+        version_etag(flight->digest, flight->etag);
+        flight->moment = moment_of(&flight->meta);
+        flight_set_state_locked(flight, FLIGHT_CHECKED);
+        flight_wake_locked(flight);
+        flight->has_passed = true;
+    }
+    (void) pthread_mutex_unlock(&flight->lock);
+}
+
+/* The models that this object takes part in, and what it names itself. What was compared is what is
+ * given out: nothing may be learned in between. BUSY while another object's answer is waited for.
+ */
 static enum mh_code
 check_model(struct flight *flight, struct mh_fault *f)
 {
@@ -264,19 +282,25 @@ check_model(struct flight *flight, struct mh_fault *f)
     struct object *object = flight->object;
 
     (void) pthread_mutex_lock(&host->lock);
-    enum mh_code code = model_check_length_locked(object, flight->total, f);
+    enum mh_code code = recheck_holds_locked(object) ? MH_BUSY : MH_OK;
 
+    if (code == MH_OK)
+        code = model_check_length_locked(object, flight->total, f);
+    if (code == MH_OK && !flight->meta.format)
+        code = model_check_moment_locked(object, &flight->meta, f);
     if (code == MH_OK && flight->meta.format) {
         code = model_learn_locked(object, &flight->meta, f);
-        if (code == MH_OK) {
-            object->model->vouched_at = flight->head.date;
-            if (object->model->is_unkept)
-                unkept_mark_locked(object->model);
+        if (code == MH_OK)
+            code = model_check_cached_locked(object->model, &flight->meta, f);
+        if (code == MH_OK && object->model->is_unkept)
+            unkept_mark_locked(object->model);
+        if (code == MH_OK)
             model_ensure_locked(object->model);
-        }
     } else if (code == MH_OK) {
         model_forget_locked(object);
     }
+    if (code == MH_OK)
+        mark_checked(flight);
     (void) pthread_mutex_unlock(&host->lock);
     return code;
 }
@@ -291,6 +315,7 @@ renew_meta(struct flight *flight, struct mh_fault *f)
     if (code != MH_OK)
         return fail(f, code, 0, "out of memory for metadata");
     flight->meta.validated_at = head->answered_at;
+    flight->meta.vouched_at = head->date;
     if (head->etag) {
         mem_free(flight->meta.etag);
         flight->meta.etag = str_dup(head->etag);
@@ -311,25 +336,15 @@ check_all(struct flight *flight, struct mh_fault *f)
 
     if (code == MH_OK && flight->object->is_json)
         code = read_document(flight, f);
-    if (code == MH_OK)
-        code = fill_meta(flight, f);
-    return code == MH_OK && !flight_is_apart(flight) ? check_model(flight, f) : code;
+    return code == MH_OK ? fill_meta(flight, f) : code;
 }
 
 static void
 pass(struct flight *flight)
 {
-    bool has_passed = false;
-
-    (void) pthread_mutex_lock(&flight->lock);
-    if (flight->state == FLIGHT_CHECKING) {
-        version_etag(flight->digest, flight->etag);
-        flight_set_state_locked(flight, FLIGHT_CHECKED);
-        flight_wake_locked(flight);
-        has_passed = true;
-    }
-    (void) pthread_mutex_unlock(&flight->lock);
-    if (!has_passed)
+    if (flight_is_apart(flight))
+        mark_checked(flight);
+    if (!flight->has_passed)
         return;
     if (flight_is_apart(flight)) {
         flight_conclude(flight, NULL);
@@ -396,12 +411,7 @@ judge(struct flight *flight, struct mh_fault *f)
     enum mh_code code = flight->is_judged ? MH_OK : check_all(flight, f);
 
     flight->is_judged = code == MH_OK;
-    if (code != MH_OK || flight_is_apart(flight))
-        return code;
-    (void) pthread_mutex_lock(&flight->host->lock);
-    bool is_held = recheck_holds_locked(flight->object);
-    (void) pthread_mutex_unlock(&flight->host->lock);
-    return is_held ? MH_BUSY : MH_OK;
+    return code == MH_OK && !flight_is_apart(flight) ? check_model(flight, f) : code;
 }
 
 /* One look at what has arrived. Returns whether the flight is over for the work threads. */
@@ -412,7 +422,7 @@ check_once(struct flight *flight, struct progress *now)
     enum mh_code code = MH_OK;
 
     *now = look(flight);
-    if (now->has_failed || !now->has_head)
+    if (now->is_over || !now->has_head)
         return false;
     if (now->wants_room) {
         room_for_flight(flight);

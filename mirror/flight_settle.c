@@ -130,6 +130,7 @@ conclude_found(struct flight *flight)
         return;
     }
     flight->total = flight->watermark = version->meta.bytes;
+    flight->moment = moment_of(&version->meta);
     memcpy(flight->etag, version->etag, sizeof(flight->etag));
     flight_set_state_locked(flight, FLIGHT_CHECKED);
     flight_wake_locked(flight);

@@ -74,6 +74,7 @@ struct object {
     struct refresh *refresh; /* the one that it is part of */
     struct failure *refresh_failure; /* of that; of manifests and what none names; NULL: none */
     uint64_t refresh_failed_ms;      /* when its last refresh failed, monotonic; 0: it did not */
+    uint64_t unsure_set; /* what the last refresh found and could not date (refresh.c); or 0 */
 };
 
 struct mh_host {

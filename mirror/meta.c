@@ -231,6 +231,8 @@ meta_write(const struct meta *meta, struct buf *buf)
     jsonw_string(&w, "sha256", hex);
     jsonw_int(&w, "fetched_at", meta->fetched_at);
     jsonw_int(&w, "validated_at", meta->validated_at);
+    if (meta->vouched_at)
+        jsonw_int(&w, "vouched_at", meta->vouched_at);
     jsonw_int(&w, "used_at", meta->used_at);
     jsonw_bool(&w, "pinned", meta->is_pinned);
     if (meta->format)
@@ -314,6 +316,10 @@ read_times(const struct json *tree, struct meta *meta, struct mh_fault *fault)
         if (!read_exact_int(json_get(tree, time_members[i].name), time_of(meta, &time_members[i])))
             return wrong(fault, time_members[i].name, "no time in seconds");
     }
+    /* Metadata of before this member was lacks it, and some upstreams have no clock. */
+    if (json_get(tree, "vouched_at") &&
+        !read_exact_int(json_get(tree, "vouched_at"), &meta->vouched_at))
+        return wrong(fault, "vouched_at", "no time in seconds");
     return MH_OK;
 }
 

@@ -34,6 +34,7 @@ struct meta {
     char *cache_control;
     int64_t fetched_at;   /* seconds since the epoch */
     int64_t validated_at; /* when the upstream last vouched for it */
+    int64_t vouched_at;   /* the same by the upstream's own clock (Date); 0: it did not say */
     int64_t used_at;      /* last use as of the last time this was written */
     bool is_pinned;
     /* Manifests only: */

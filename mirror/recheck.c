@@ -3,8 +3,9 @@
  *
  * A set is replaced upstream file by file, and HTTP names no set: a shard that is newer than the
  * manifest that named it may belong to another one, of the same lengths. The dates are all the
- * upstream's own, so its clock may be wrong. A date is asked about once: what has vouched for the
- * set vouches for all that is as old as the newest shard then seen.
+ * upstream's own, so its clock may be wrong. They have seconds: what changed in the second of an
+ * answer may be newer than it. Each shard makes the manifest be asked for once at most, and those
+ * that come at one time share the answer.
  *
  * The manifest is asked for by a flight of its own, conditionally where it is cached already, and
  * compared by its sha256. An upstream that cannot say is not taken at its word: the shards fail.
@@ -20,14 +21,23 @@
 #include <string.h>
 
 static enum mh_code
-begin(struct model *model, int64_t changed_at, struct mh_fault *f)
+begin(struct model *model, struct mh_fault *f)
 {
     if (!flight_start_recheck_locked(model->manifest))
         return fail(f, MH_NOMEM, 0, "out of memory for asking about '%s' again",
                     model->manifest->label);
     model->is_rechecking = true;
-    model->newest_at = changed_at;
+    model->newest_at = INT64_MIN;
     return MH_OK;
+}
+
+/* A time that lies after the answer that has settled it is one of another clock: it is not asked
+ * about twice. */
+static bool
+is_settled(const struct model *model, int64_t changed_at)
+{
+    return changed_at < model->vouched_at ||
+           (changed_at > model->vouched_at && changed_at <= model->asked_about);
 }
 
 enum mh_code
@@ -40,12 +50,13 @@ recheck_begin_locked(struct object *object, int64_t changed_at, struct mh_fault 
     for (size_t i = 0; code == MH_OK && i < object->named_by.count; i++) {
         struct model *model = object->named_by.items[i];
 
-        if (model->is_complete || model->is_abandoned || changed_at <= model->vouched_at)
+        if (model->is_complete || model->is_abandoned || is_settled(model, changed_at))
             continue;
         if (model->is_rechecking && changed_at > model->newest_at)
             model->newest_at = changed_at;
         else if (!model->is_rechecking)
-            code = begin(model, changed_at, f);
+            code = begin(model, f);
+        model->asked_about = changed_at > model->asked_about ? changed_at : model->asked_about;
     }
     return code;
 }
@@ -131,9 +142,10 @@ judge_locked(struct model *model, const struct flight *flight, struct mh_fault *
         return false;
     }
     if (is_answer && memcmp(flight->meta.sha256, model->sha256, sizeof(model->sha256)) == 0) {
-        model->vouched_at =
-            flight->head.date > model->newest_at ? flight->head.date : model->newest_at;
-        recheck_release_locked(model);
+        model->vouched_at = flight->head.date;
+        /* What came meanwhile may have changed after this answer, in the same second. */
+        if (model->newest_at != model->vouched_at || begin(model, f) != MH_OK)
+            recheck_release_locked(model);
         return false;
     }
     if (is_answer || flight->code == MH_NOT_FOUND || flight->code == MH_CORRUPT)

@@ -17,6 +17,7 @@
 #include "manifest.h"
 #include "mem.h"
 #include "model.h"
+#include "moment.h"
 #include "room.h"
 #include "waiter.h"
 
@@ -25,6 +26,7 @@
 #include <string.h>
 
 #define RETRY_REFRESH_MS 5000
+#define UNSURE_MS        1000 /* later it can be told apart by the upstream's clock */
 
 /* --- the set --- */
 
@@ -106,7 +108,7 @@ add_group(struct refresh *refresh, struct object *object)
                                       ? ((struct model *) at->named_by.items[n])->manifest
                                       : model->parts[n - at->named_by.count].object;
 
-            if (next->refresh == refresh)
+            if (next->refresh == refresh || !model_connects_locked(next))
                 continue;
             if (next->refresh || next->flight || next->leaving ||
                 !refresh_add_file_locked(refresh, next))
@@ -341,6 +343,54 @@ check_set(struct refresh *refresh)
     }
 }
 
+/* Which bytes the set would be of: the same number for the same bytes, in whatever order. */
+static uint64_t
+mark_of_set(const struct refresh *refresh)
+{
+    uint64_t mark = 0;
+
+    for (size_t i = 0; i < refresh->files.count; i++) {
+        const struct refresh_file *file = refresh->files.items[i];
+        uint64_t one = 0;
+
+        memcpy(&one, file->meta.sha256, sizeof(one));
+        mark ^= one;
+    }
+    return mark | 1;
+}
+
+/* Was there a moment at which the upstream had all of this? The files were asked one by one, and it
+ * may have changed in between. Where its clock cannot exclude that, a second refresh that finds the
+ * very same does: all of it was there between the two. */
+static void
+check_moment(struct refresh *refresh)
+{
+    size_t count = refresh->files.count;
+    scoped(mem_freep) struct moment *moments = mem_calloc(count, sizeof(*moments));
+    uint64_t mark = mark_of_set(refresh);
+    struct mh_fault fault = {0};
+    size_t n = 0;
+    bool is_known = false;
+
+    for (size_t i = 0; moments && i < count; i++) {
+        struct refresh_file *file = refresh->files.items[i];
+
+        is_known = is_known || file->object->unsure_set == mark;
+        file->object->unsure_set = 0;
+        if (file->outcome == OUTCOME_SAME || file->outcome == OUTCOME_STAGED)
+            moments[n++] = moment_of(&file->meta);
+    }
+    if (is_known || (moments && moments_meet(moments, n)))
+        return;
+    for (size_t i = 0; i < count; i++)
+        ((struct refresh_file *) refresh->files.items[i])->object->unsure_set = mark;
+    refresh->is_unsure = true;
+    fail_refresh(
+        refresh,
+        fail(&fault, MH_BUSY, 0, "the upstream changed it while it was asked, or just before"),
+        &fault);
+}
+
 /* Does a manifest of the new set name the object? */
 static bool
 is_named(const struct refresh *refresh, const struct object *object)
@@ -411,6 +461,8 @@ mark_failure_locked(struct refresh *refresh)
 {
     uint64_t now = clock_mono_ms();
 
+    if (refresh->is_unsure && now > RETRY_REFRESH_MS)
+        now -= RETRY_REFRESH_MS - UNSURE_MS;
     for (size_t i = 0; i < refresh->files.count; i++) {
         struct object *object = ((struct refresh_file *) refresh->files.items[i])->object;
 
@@ -539,9 +591,12 @@ is_step(const struct refresh_file *file)
 static bool
 is_named_elsewhere_locked(const struct refresh *refresh, const struct object *object)
 {
-    for (size_t n = 0; n < object->named_by.count; n++)
-        if (((struct model *) object->named_by.items[n])->manifest->refresh != refresh)
+    for (size_t n = 0; n < object->named_by.count; n++) {
+        const struct object *manifest = ((struct model *) object->named_by.items[n])->manifest;
+
+        if (manifest->refresh != refresh && model_connects_locked(manifest))
             return true;
+    }
     return false;
 }
 
@@ -621,6 +676,8 @@ all_answered(struct refresh *refresh)
 
     (void) pthread_mutex_lock(&host->lock);
     check_set(refresh);
+    if (refresh->code == MH_OK && has_changes(refresh))
+        check_moment(refresh);
     if (refresh->code != MH_OK || host->is_stopping) {
         ends = true;
     } else {

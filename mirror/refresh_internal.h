@@ -35,6 +35,7 @@ struct refresh {
     struct mh_waiter *waiters; /* until it has ended, or has changes */
     enum mh_code code;         /* of the first failure */
     struct mh_fault fault;
+    bool is_unsure; /* the failure is that times of change and of answer are too close */
     bool is_staged;
     bool is_switching;
     uint64_t staged_at_ms;

@@ -129,6 +129,13 @@ attach_locked(struct mh_view *view, struct mh_fault *f)
     }
     if (object->flight)
         (void) flight_detach_failed_locked(object);
+    const struct model_rest *rest = object->flight ? NULL : model_rest_of_locked(object);
+
+    if (rest) {
+        view->failed = rest->code;
+        view->fault = mem_dup(&rest->fault, sizeof(rest->fault));
+        return view->fault ? MH_OK : fail(f, MH_NOMEM, 0, "out of memory for a request");
+    }
     if (!object->flight && failure) {
         view->failed = failure->code;
         view->fault = mem_dup(&failure->fault, sizeof(failure->fault));

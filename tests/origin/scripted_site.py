@@ -252,6 +252,11 @@ class Site:
             self._contents[path] = content
         return content
 
+    def add_all(self, contents):
+        """Serve several Contents, all from the same moment on."""
+        with self._lock:
+            self._contents.update(contents)
+
     def remove(self, path):
         with self._lock:
             del self._contents[path]
@@ -337,8 +342,11 @@ class Site:
         """The hash of what should have been sent: a broken transfer does not mend its own label.
 
         A body put in the object's place is another object, and an encoded one has no hash."""
-        if act.body is not None or act.gzip:
-            return {} if act.gzip else content.hash_headers()
+        if act.gzip:
+            return {name: value for name, value in self.content(entry.target).hash_headers().items()
+                    if name in ("Last-Modified", "x-goog-generation")}
+        if act.body is not None:
+            return content.hash_headers()
         return self.content(entry.target).hash_headers()
 
     @staticmethod
