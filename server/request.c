@@ -23,7 +23,6 @@
 #include "patience.h"
 #include "ready.h"
 #include "reply.h"
-#include "units.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -193,141 +192,13 @@ request_is_peer_ours(const struct request *rq)
 
 /* --- the head --- */
 
-/* What a head's framing and identity fields amount to. */
-struct head_facts {
-    size_t hosts;
-    size_t lengths;
-    size_t encodings;
-    uint64_t body_bytes; /* by Content-Length */
-    bool has_bad_length;
-    bool has_two_lengths; /* that differ */
-    bool has_nul;
-    bool has_strange_expectation;
-    struct request_hints hints;
-};
-
-static void
-see_length(struct head_facts *facts, const char *value)
-{
-    uint64_t bytes = 0;
-
-    if (!uint_parse(value, UINT64_MAX, &bytes))
-        facts->has_bad_length = true;
-    if (facts->lengths > 0 && bytes != facts->body_bytes)
-        facts->has_two_lengths = true;
-    facts->lengths++;
-    facts->body_bytes = bytes;
-}
-
-/* A field that picks among kept answers. In several lines it is left to the full rules. */
-static void
-see_hint(struct request_hints *hints, const char **hint, const char *value)
-{
-    if (*hint != NULL)
-        hints->is_plain = false;
-    *hint = value;
-}
-
-static void
-see_length_field(struct head_facts *facts, const char *value)
-{
-    facts->hints.is_plain = false;
-    see_length(facts, value);
-}
-
-static void
-see_encoding_field(struct head_facts *facts, const char *value)
-{
-    (void) value;
-    facts->hints.is_plain = false;
-    facts->encodings++;
-}
-
-static void
-see_host_field(struct head_facts *facts, const char *value)
-{
-    (void) value;
-    facts->hosts++;
-}
-
-static void
-see_ruling_field(struct head_facts *facts, const char *value)
-{
-    (void) value;
-    facts->hints.is_plain = false;
-}
-
-/* RFC 9110 §10.1.1: the library answers the only one that there is, where a body follows. */
-static void
-see_expect(struct head_facts *facts, const char *value)
-{
-    if (strcasecmp(value, "100-continue") != 0)
-        facts->has_strange_expectation = true;
-}
-
-static void
-see_none_match(struct head_facts *facts, const char *value)
-{
-    see_hint(&facts->hints, &facts->hints.if_none_match, value);
-}
-
-static void
-see_modified_since(struct head_facts *facts, const char *value)
-{
-    see_hint(&facts->hints, &facts->hints.if_modified_since, value);
-}
-
-static void
-see_accept_encoding(struct head_facts *facts, const char *value)
-{
-    see_hint(&facts->hints, &facts->hints.accept_encoding, value);
-}
-
-static void
-see_origin(struct head_facts *facts, const char *value)
-{
-    see_hint(&facts->hints, &facts->hints.origin, value);
-}
-
-/* The fields that matter before routing; every request is walked through once for all of them. */
-static const struct {
-    const char *name;
-    size_t name_n;
-    void (*see)(struct head_facts *facts, const char *value);
-} head_fields[] = {
-    {"Host", 4, see_host_field},
-    {"Range", 5, see_ruling_field},
-    {"Origin", 6, see_origin},
-    {"Expect", 6, see_expect},
-    {"Pragma", 6, see_ruling_field},
-    {"If-Match", 8, see_ruling_field},
-    {"If-Range", 8, see_ruling_field},
-    {"Cache-Control", 13, see_ruling_field},
-    {"If-None-Match", 13, see_none_match},
-    {"Content-Length", 14, see_length_field},
-    {"Accept-Encoding", 15, see_accept_encoding},
-    {"If-Modified-Since", 17, see_modified_since},
-    {"Transfer-Encoding", 17, see_encoding_field},
-    {"If-Unmodified-Since", 19, see_ruling_field},
-};
-
 static enum MHD_Result
 see_head_field(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_n,
                const char *value, size_t value_n)
 {
-    struct head_facts *facts = arg;
-
     (void) kind;
-    if (name == NULL || value == NULL)
-        return MHD_YES;
-    if (memchr(name, '\0', name_n) != NULL || memchr(value, '\0', value_n) != NULL)
-        facts->has_nul = true;
-    for (size_t i = 0; i < COUNT_OF(head_fields); i++) {
-        if (head_fields[i].name_n == name_n && strcasecmp(name, head_fields[i].name) == 0) {
-            head_fields[i].see(facts, value);
-            break;
-        }
-    }
+    if (name != NULL && value != NULL)
+        head_see(arg, name, name_n, value, value_n);
     return MHD_YES;
 }
 
@@ -340,33 +211,6 @@ is_token(const char *text)
             return false;
     }
     return text[0] != '\0';
-}
-
-/* Why the connection cannot be trusted after this head, or NULL (RFC 9112 §3.2, §6.3). */
-static const char *
-distrust(const struct request *rq, const struct head_facts *facts)
-{
-    if (rq->has_bad_method)
-        return "The method is no name of letters, digits and signs.";
-    if (facts->has_nul)
-        return "A header field holds a NUL byte.";
-    if (facts->hosts > 1)
-        return "The request has several Host fields; send one.";
-    if (facts->hosts == 0 && !rq->is_http10)
-        return "The request has no Host field; HTTP/1.1 wants one.";
-    if (facts->lengths > 0 && facts->encodings > 0)
-        return "The request has both Content-Length and Transfer-Encoding; send one of them.";
-    if (facts->has_bad_length)
-        return "The Content-Length is not a number.";
-    if (facts->has_two_lengths)
-        return "The request has two Content-Lengths that differ.";
-    return NULL;
-}
-
-static bool
-has_body(const struct head_facts *facts)
-{
-    return facts->body_bytes > 0 || facts->encodings > 0;
 }
 
 /* --- routing --- */
@@ -421,17 +265,23 @@ settle(struct request *rq, enum answer *ret_answer)
 static bool
 begin(struct request *rq, enum answer *ret_answer)
 {
-    struct head_facts facts = {.hints.is_plain = true};
+    struct head_facts facts = HEAD_FACTS_INIT;
     const char *sentence;
 
     (void) MHD_get_connection_values_n(rq->connection, MHD_HEADER_KIND, see_head_field, &facts);
     rq->hints = facts.hints;
-    sentence = distrust(rq, &facts);
-    if (sentence == NULL && has_body(&facts) && rq->method != METHOD_NONE &&
+    sentence = rq->has_bad_method ? "The method is no name of letters, digits and signs."
+                                  : head_distrust(&facts, rq->is_http10);
+    if (sentence == NULL && head_has_body(&facts) && rq->method != METHOD_NONE &&
         rq->method != METHOD_POST)
         sentence = "This method takes no body; send the request without one.";
     if (sentence != NULL) {
         *ret_answer = reply_refusal(rq, 400, sentence);
+        return true;
+    }
+    if (facts.has_strange_encoding) {
+        *ret_answer = reply_refusal(
+            rq, 501, "The one Transfer-Encoding that can be read is chunked; send no other.");
         return true;
     }
     if (facts.has_strange_expectation) {
@@ -439,7 +289,7 @@ begin(struct request *rq, enum answer *ret_answer)
             reply_refusal(rq, 417, "The one expectation that can be met is 100-continue.");
         return true;
     }
-    if (!has_body(&facts))
+    if (!head_has_body(&facts))
         return false;
     /* Whoever may not act is told before the body, and may keep it. */
     if (settle(rq, ret_answer))

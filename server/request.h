@@ -5,6 +5,7 @@
 
 #include "attrs.h"
 #include "buf.h"
+#include "head.h"
 #include "httpd.h"
 #include "list.h"
 #include "route.h"
@@ -31,16 +32,6 @@ enum request_stage {
     REQUEST_NEW,      /* the request line has been read */
     REQUEST_READING,  /* the head has been read; a body may follow */
     REQUEST_ANSWERING /* routed: the route's answer function is called until it is done */
-};
-
-/* What the head says that picks an answer among those that are kept ready (ready.h). Borrowed from
- * the connection; NULL where the client said nothing. */
-struct request_hints {
-    bool is_plain; /* nothing in the head but these fields could change the answer */
-    const char *if_none_match;
-    const char *if_modified_since;
-    const char *accept_encoding;
-    const char *origin;
 };
 
 struct multipart;

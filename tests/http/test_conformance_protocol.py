@@ -129,6 +129,23 @@ def test_two_framings_are_refused(cached, line):
 BODIES = [("Content-Length: 5", "hello"), ("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n")]
 
 
+@pytest.mark.parametrize("coding, status", [("gzip", 400), ("chunked, gzip", 400), ("xchunked", 400), ("identity", 400),
+                                            ("gzip, chunked", 501)])
+def test_no_other_transfer_coding_is_guessed_at(cached, coding, status):
+    """RFC 9112 §6.1: answered at once, not when the connection ends."""
+    assert_refused(cached, head(f"POST {PULL} HTTP/1.1", f"Transfer-Encoding: {coding}"), status)
+
+
+def test_a_second_transfer_encoding_is_refused(cached):
+    """RFC 9112 §6.1, §7.1: chunked is applied once."""
+    assert_refused(cached, head(f"POST {PULL} HTTP/1.1", "Transfer-Encoding: chunked", "Transfer-Encoding: gzip"))
+
+
+def test_http_1_0_has_no_transfer_encoding(cached):
+    """RFC 9112 §6.1: the framing is faulty."""
+    assert_refused(cached, head(f"POST {PULL} HTTP/1.0", "Transfer-Encoding: chunked"))
+
+
 @pytest.mark.parametrize("framing, body", BODIES, ids=["length", "chunked"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_a_body_where_none_belongs_is_refused(cached, method, framing, body):
