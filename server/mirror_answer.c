@@ -143,11 +143,19 @@ type_of(const struct request *rq, const struct mh_head *head)
     return strcmp(ours, MIME_BYTES) == 0 && is_script_or_style(theirs) ? theirs : ours;
 }
 
-/* Could a browser run it as a page of this server? */
+/* Could a browser run it as a page of this server? Of a list it takes the last type that it knows
+ * (Fetch, "extract a MIME type"), text/xsl is XML to some, and the parts of a multipart type have
+ * types of their own. */
 static bool
 is_page(const char *type)
 {
-    return strncasecmp(type, "text/html", 9) == 0 || strcasestr(type, "xml") != NULL;
+    static const char *const signs[] = {"html", "xml", "xsl", "multipart/", ","};
+
+    for (size_t i = 0; i < COUNT_OF(signs); i++) {
+        if (strcasestr(type, signs[i]) != NULL)
+            return true;
+    }
+    return false;
 }
 
 /* What caches between here and the page, the browser's first, may do without asking (RFC 9111

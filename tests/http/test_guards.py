@@ -568,3 +568,14 @@ def test_an_answer_that_comes_at_once_is_not_lost(modelhost, talkative, origin):
         for number in range(500 if modelhost.sanitizer else 5000):
             reply = client.request(f"/tfjs-models/{number}/model.json").read_reply()
             assert reply.status == 502
+
+
+@pytest.mark.parametrize("theirs", ["text/html", "application/x-own, text/html", "image/svg+xml", "application/xhtml+xml", "text/xsl",
+                                    "multipart/x-mixed-replace; boundary=a"])
+def test_what_a_browser_shows_as_a_page_has_no_rights_of_ours(server, origin, theirs):
+    """A mirror's files share our origin, and with it /-/api/; of a list of types browsers take the last."""
+    origin.add("/tfjs-models/page.unknown", b"bytes")
+    origin.script("/tfjs-models/page.unknown", Act(headers={"Content-Type": theirs}))
+    reply = server.get("/tfjs-models/page.unknown")
+    assert reply.status == 200
+    assert reply.header("Content-Security-Policy") == "sandbox allow-scripts"
