@@ -192,15 +192,20 @@ tell_changes(const struct config *old, const struct config *fresh)
 
 /* --- the certificate --- */
 
+/* `is_changed`: the settings have. */
 static void
-reload_certificate(struct server *server)
+reload_certificate(struct server *server, bool is_changed)
 {
     struct tls_identity *identity = NULL;
     struct mh_fault fault;
     enum mh_code code;
 
-    if (server->tls == NULL)
+    if (server->tls == NULL) {
+        if (settings_want_tls(&server->settings->tls) && is_changed)
+            log_note("[tls] a certificate is given; that takes a restart, since this server began "
+                     "without one");
         return;
+    }
     code = certificate_load(server->settings, server->host, &identity, &fault);
     if (code != MH_OK || identity == NULL) {
         log_error("the certificate stays as it was: %s",
@@ -228,24 +233,25 @@ free_kept(void *item)
     mem_free(kept);
 }
 
-/* Takes `kept`. */
-static void
+/* Takes `kept`. Returns whether the settings in force are others now. */
+static bool
 apply(struct reload *reload, struct server *server, struct kept *kept)
 {
     if (!tell_changes(reload->config, &kept->config)) {
         free_kept(kept);
-        return;
+        return false;
     }
     kept->settings = *server->settings;
     mix(&kept->settings, &kept->config.settings);
     if (!list_add(&reload->kept, kept)) {
         log_error("the configuration stays as it was: it has been changed too often; restart");
         free_kept(kept);
-        return;
+        return false;
     }
     reload->config = &kept->config;
     server->settings = &kept->settings;
     ready_drop(server);
+    return true;
 }
 
 static bool
@@ -272,16 +278,17 @@ reload_now(struct reload *reload, struct server *server)
     const struct config_input input = {invocation->config_file, &invocation->flags,
                                        invocation->port};
     struct kept *kept = mem_new(struct kept);
+    bool is_changed = false;
 
     if (kept == NULL) {
         log_error("the configuration stays as it was: memory ran out");
         return;
     }
     if (is_good(config_load(&input, &kept->config), &kept->config))
-        apply(reload, server, kept);
+        is_changed = apply(reload, server, kept);
     else
         free_kept(kept);
-    reload_certificate(server);
+    reload_certificate(server, is_changed);
 }
 
 void

@@ -158,3 +158,13 @@ def test_what_takes_a_restart_is_told(configured):
     server.expect_stderr(r"note: \[mirror mine\] has gone; that takes a restart")
     server.reload()
     assert "mine" not in server.get("/-/").text
+
+
+def test_a_certificate_where_there_was_none_takes_a_restart(configured, tmp_path):
+    server, file = configured("")
+    certificate, key = make_pair(tmp_path, "late")
+    file.write_text(f"[tls]\ncertificate = {certificate}\nkey = {key}\n")
+    server.expect_stderr(r"note: \[tls\] .* takes a restart")
+    server.reload()
+    server.reload()  # it is told once
+    assert server.get("/a.txt").status == 200
