@@ -5,7 +5,8 @@
  * made of; the files are read from the cache directory by this process. Should a refresh switch
  * them meanwhile, the archive is begun anew. It is written under a name of its own beside FILE,
  * which it replaces when it is whole and on disk, so that FILE never holds half an archive. What is
- * no regular file (a pipe, /dev/stdout, or "-") is written to as it is. Main thread. */
+ * no regular file (a pipe) and what is standard output by any name ("-", /dev/stdout) is written to
+ * as it is; nothing else is then said there. Main thread. */
 #include "action.h"
 #include "action_command.h"
 #include "cargo_tar.h"
@@ -34,6 +35,16 @@ struct output {
     int fd;
 };
 
+/* Is it where standard output leads? To replace /dev/stdout would be another thing altogether. */
+static bool
+is_stdout(const char *file)
+{
+    struct stat named, ours;
+
+    return strcmp(file, "-") == 0 || (stat(file, &named) == 0 && fstat(STDOUT_FILENO, &ours) == 0 &&
+                                      named.st_dev == ours.st_dev && named.st_ino == ours.st_ino);
+}
+
 /* --- the file --- */
 
 static bool
@@ -41,15 +52,15 @@ is_replaceable(const char *file)
 {
     struct stat st;
 
-    return strcmp(file, "-") != 0 && (stat(file, &st) < 0 || S_ISREG(st.st_mode));
+    return stat(file, &st) < 0 || S_ISREG(st.st_mode);
 }
 
 static enum mh_code
 output_open(struct output *out, const char *file, struct mh_fault *fault)
 {
     *out = (struct output){.file = file, .fd = -1};
-    if (!is_replaceable(file)) {
-        out->fd = strcmp(file, "-") == 0 ? dup(STDOUT_FILENO) : open(file, O_WRONLY | O_CLOEXEC);
+    if (is_stdout(file) || !is_replaceable(file)) {
+        out->fd = is_stdout(file) ? dup(STDOUT_FILENO) : open(file, O_WRONLY | O_CLOEXEC);
         return out->fd >= 0 ? MH_OK : fail_errno(fault, errno, "open '%s'", file);
     }
     out->temporary = str_printf("%s.part-%ld", file, (long) getpid());
@@ -172,9 +183,10 @@ pack(struct carrier *carrier, const char *body, struct output *out, struct progr
     return code;
 }
 
-static enum mh_code export(const struct invocation *invocation, const struct settings *settings,
-                           const struct list *words, struct mh_cargo *cargo,
-                           struct mh_fault *fault) {
+static enum mh_code
+export_models(const struct invocation *invocation, const struct settings *settings,
+              const struct list *words, struct mh_cargo *cargo, struct mh_fault *fault)
+{
     scoped(buf_done) struct buf body = BUF_INIT((size_t) 1 << 20);
     struct carrier carrier = {.dir_fd = -1};
     struct output out = {.fd = -1};
@@ -182,11 +194,15 @@ static enum mh_code export(const struct invocation *invocation, const struct set
     enum mh_code code = write_body(words, &body, fault);
 
     progress_init(&progress, STDERR_FILENO, !invocation->is_quiet);
-    if (code == MH_OK) code = carrier_open(&carrier, settings, fault);
-    if (code == MH_OK) code = output_open(&out, invocation->output, fault);
-    if (code == MH_OK) code = pack(&carrier, buf_text(&body), &out, &progress, cargo, fault);
+    if (code == MH_OK)
+        code = carrier_open(&carrier, settings, fault);
+    if (code == MH_OK)
+        code = output_open(&out, invocation->output, fault);
+    if (code == MH_OK)
+        code = pack(&carrier, buf_text(&body), &out, &progress, cargo, fault);
     progress_clear(&progress);
-    if (code == MH_OK) code = output_commit(&out, fault);
+    if (code == MH_OK)
+        code = output_commit(&out, fault);
     output_close(&out);
     carrier_close(&carrier);
     return code;
@@ -201,7 +217,7 @@ tell(const struct invocation *invocation, const struct mh_cargo *cargo)
     struct jsonw w = JSONW_INIT(&out);
     char size[UNIT_TEXT_SIZE];
 
-    if (strcmp(invocation->output, "-") == 0)
+    if (is_stdout(invocation->output))
         return 0;
     if (!invocation->wants_json) {
         if (!invocation->is_quiet)
@@ -233,7 +249,7 @@ run(const struct invocation *invocation, const struct config *config, const stru
     /* A closed pipe is an error of the call that meets it, not the end of us. */
     (void) signal(SIGPIPE, SIG_IGN);
     pull_catch_signals();
-    code = export(invocation, &config->settings, words, &cargo, &fault);
+    code = export_models(invocation, &config->settings, words, &cargo, &fault);
     if (code == MH_OK) {
         status = tell(invocation, &cargo);
     } else {
@@ -256,7 +272,7 @@ cmd_export(const struct invocation *invocation, const struct config *config)
         log_error("export: say where to: `-o FILE.tar`, or `-o -` for standard output");
         return EXIT_USAGE;
     }
-    if (strcmp(invocation->output, "-") == 0 && (invocation->wants_json || isatty(STDOUT_FILENO))) {
+    if (is_stdout(invocation->output) && (invocation->wants_json || isatty(STDOUT_FILENO))) {
         log_error(invocation->wants_json
                       ? "export: standard output cannot take the archive and the report"
                       : "export: an archive is nothing for a terminal; `-o FILE.tar`, or a pipe");

@@ -190,6 +190,19 @@ def test_standard_output_and_input(carrier, archive):
     assert refused.returncode == 2 and "both" not in refused.stdout and "report" in refused.stderr
 
 
+@pytest.mark.parametrize("name", ["/dev/stdout", "/proc/self/fd/1"])
+def test_standard_output_by_another_name(carrier, archive, name):
+    """Written to and not replaced, pipe or file, and nothing but the archive goes there."""
+    command = [str(carrier.modelhost.program), "export", PATH, "-o", name, "--cache-dir", str(carrier.home / "source"),
+               *carrier.modelhost.mirror(carrier.origin)]
+    done = subprocess.run(command, capture_output=True, check=True, env=clean_environment(carrier.home), timeout=60)
+    assert done.stdout == archive.read_bytes()
+    if name != "/dev/stdout":  # that would be replaced on the machine of who sees this fail
+        with open(carrier.home / "redirected.tar", "wb") as file:
+            subprocess.run(command, stdout=file, check=True, env=clean_environment(carrier.home), timeout=60)
+        assert (carrier.home / "redirected.tar").read_bytes() == archive.read_bytes()
+
+
 def test_what_is_no_file_is_written_to(carrier, archive):
     pipe = carrier.home / "pipe"
     os.mkfifo(pipe)
