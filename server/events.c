@@ -189,18 +189,21 @@ look(struct events *events, const bool wanted[EVENTS_TOPIC_COUNT])
     (void) pthread_mutex_unlock(&events->lock);
 }
 
-/* What nobody listens to grows old; the next one to come must not be told it. Says which are
- * wanted.
- */
+static void
+forget_locked(struct events *events, int topic)
+{
+    text_unref(events->newest[topic]);
+    events->newest[topic] = NULL;
+}
+
+/* What nobody listens to need not be held. Says which are wanted. */
 static void
 forget_unwanted_locked(struct events *events, bool ret_wanted[EVENTS_TOPIC_COUNT])
 {
     for (int i = 0; i < EVENTS_TOPIC_COUNT; i++) {
         ret_wanted[i] = events->wanted[i] > 0;
-        if (ret_wanted[i])
-            continue;
-        text_unref(events->newest[i]);
-        events->newest[i] = NULL;
+        if (!ret_wanted[i])
+            forget_locked(events, i);
     }
 }
 
@@ -226,21 +229,27 @@ after_ms(uint64_t ms)
     return at;
 }
 
-/* Rest until `until_ms`, or until somebody wants something; the beat goes on. */
+/* When to look again: at the latest, and at the earliest, if somebody wants something. */
+struct rest {
+    uint64_t earliest_ms;
+    uint64_t latest_ms;
+};
+
+/* Rest; the beat goes on. Streams that come and go must not make more looks than one that stays. */
 static void
-rest_locked(struct events *events, uint64_t until_ms, uint64_t *beat_ms)
+rest_locked(struct events *events, const struct rest *rest, uint64_t *beat_ms)
 {
     for (;;) {
         const uint64_t now = clock_mono_ms();
-        uint64_t next_ms = until_ms;
+        const bool is_urgent = events->is_nudged || events->stream_count == 0;
+        uint64_t next_ms = is_urgent ? rest->earliest_ms : rest->latest_ms;
         struct timespec at;
 
         if (now >= *beat_ms) {
             beat_locked(events);
             *beat_ms = now + BEAT_MS;
         }
-        if (events->is_stopping || events->is_nudged || events->stream_count == 0 ||
-            now >= until_ms)
+        if (events->is_stopping || now >= next_ms)
             return;
         if (*beat_ms < next_ms)
             next_ms = *beat_ms;
@@ -249,18 +258,19 @@ rest_locked(struct events *events, uint64_t until_ms, uint64_t *beat_ms)
     }
 }
 
-/* When to look again after a look that began at `began_ms`. */
-static uint64_t
-next_look_ms(const struct events *events, uint64_t began_ms)
+/* The rest after a look that began at `began_ms`. */
+static struct rest
+rest_after(const struct events *events, uint64_t began_ms)
 {
     const uint64_t now = clock_mono_ms();
-    const uint64_t long_ms = (now - began_ms) * REST_FACTOR;
+    const uint64_t least_ms = (now - began_ms) * REST_FACTOR;
     struct mh_counters host;
-    uint64_t rest_ms;
+    uint64_t usual_ms;
 
     mh_host_counters(events->server->host, &host);
-    rest_ms = host.flights > 0 ? BUSY_MS : QUIET_MS;
-    return now + (long_ms > rest_ms ? long_ms : rest_ms);
+    usual_ms = host.flights > 0 ? BUSY_MS : QUIET_MS;
+    return (struct rest){.earliest_ms = now + least_ms,
+                         .latest_ms = now + (least_ms > usual_ms ? least_ms : usual_ms)};
 }
 
 static void *
@@ -272,7 +282,8 @@ run(void *arg)
 
     (void) pthread_mutex_lock(&events->lock);
     while (!events->is_stopping) {
-        uint64_t at_ms = clock_mono_ms();
+        const uint64_t began_ms = clock_mono_ms();
+        struct rest rest;
 
         forget_unwanted_locked(events, wanted);
         if (events->stream_count == 0) {
@@ -282,9 +293,9 @@ run(void *arg)
         events->is_nudged = false;
         (void) pthread_mutex_unlock(&events->lock);
         look(events, wanted);
-        at_ms = next_look_ms(events, at_ms);
+        rest = rest_after(events, began_ms);
         (void) pthread_mutex_lock(&events->lock);
-        rest_locked(events, at_ms, &beat_ms);
+        rest_locked(events, &rest, &beat_ms);
     }
     (void) pthread_mutex_unlock(&events->lock);
     return NULL;
@@ -394,14 +405,16 @@ stream_new(struct events *events, struct request *rq)
     return NULL;
 }
 
-/* A topic that nobody wanted has no text yet: it is looked at now. */
+/* A topic that nobody wanted is looked at now; what is held of it has grown old. */
 static void
 count_locked(struct events *events, const struct events_stream *stream)
 {
     events->stream_count++;
     for (int i = 0; i < EVENTS_TOPIC_COUNT; i++) {
-        if (stream->wants[i] && events->wanted[i]++ == 0)
-            events->is_nudged = true;
+        if (!stream->wants[i] || events->wanted[i]++ > 0)
+            continue;
+        forget_locked(events, i);
+        events->is_nudged = true;
     }
     if (events->is_nudged)
         (void) pthread_cond_signal(&events->changed);
