@@ -11,6 +11,7 @@
  * HTTP threads. Nothing here waits: a pull is begun, and models/PATH tells what became of it. */
 #include "api.h"
 
+#include "action.h"
 #include "api_text.h"
 #include "events.h"
 #include "fault.h"
@@ -31,7 +32,7 @@
 #include <sys/random.h>
 
 #define JSON_MAX       ((size_t) 64 << 20)
-#define PULL_MAX       1000
+#define PULL_MAX       ACTION_WHAT_MAX
 #define TOKEN_BYTES    32
 #define TOKEN_FILE     "token"
 #define TOKEN_FILE_MAX 4096
@@ -252,36 +253,16 @@ answer_api_model(struct request *rq)
 
 /* --- pull --- */
 
-static enum mh_code
-fail_what(struct mh_fault *fault)
-{
-    return fail(fault, MH_BAD_INPUT, 0,
-                "the body must be {\"what\": [...]} with 1 to %d upstream URLs or local paths",
-                PULL_MAX);
-}
-
 /* Resolve every name before anything is begun: one that leads nowhere stops all. `paths` gets a
  * char * for each, in their order. */
 static enum mh_code
 resolve_all(struct request *rq, const struct json *what, struct list *paths, struct mh_fault *fault)
 {
     if (json_kind_of(what) != JSON_ARRAY || json_count(what) == 0 || json_count(what) > PULL_MAX)
-        return fail_what(fault);
-    for (const struct json *item = json_first(what); item != NULL; item = json_next(item)) {
-        char *path = NULL;
-        enum mh_code code;
-
-        if (json_string(item) == NULL)
-            return fail_what(fault);
-        code = mh_host_resolve(rq->server->host, json_string(item), &path, fault);
-        if (code != MH_OK)
-            return code;
-        if (!list_add(paths, path)) {
-            mem_free(path);
-            return fail(fault, MH_NOMEM, 0, "memory ran out");
-        }
-    }
-    return MH_OK;
+        return fail(fault, MH_BAD_INPUT, 0,
+                    "the body must be {\"what\": [...]} with 1 to %d upstream URLs or local paths",
+                    PULL_MAX);
+    return action_resolve(rq->server->host, what, paths, fault);
 }
 
 static enum mh_code
