@@ -16,11 +16,19 @@
   const [start, number] = script.dataset.seen.split('-');
   const seen = { start, number: Number(number) };
 
+  function decode(path) {
+    try {
+      return decodeURIComponent(path);
+    } catch {
+      return path; // a "%" that escapes nothing is no path of ours
+    }
+  }
+
   // The path of a style sheet of this origin, or null.
   function pathOf(link) {
     const url = new URL(link.href, document.baseURI);
 
-    return url.origin === location.origin ? decodeURIComponent(url.pathname) : null;
+    return url.origin === location.origin ? decode(url.pathname) : null;
   }
 
   // Links whose successor is on its way.
@@ -53,16 +61,31 @@
     (isAllNamed ? named : links).forEach((link) => swap(link, mark));
   }
 
+  // Returns whether the page is loaded anew: once for each state, since a service worker of the
+  // app's may answer with an old page again and again.
+  function reload(state) {
+    const key = `modelhost-watch ${location.pathname}`;
+
+    if (sessionStorage.getItem(key) === state) {
+      return false;
+    }
+    sessionStorage.setItem(key, state);
+    location.reload();
+    return true;
+  }
+
   function take({ start: now, page, styles }) {
     if (now !== seen.start || page > seen.number) {
-      location.reload();
-      return;
+      if (reload(`${now}-${page}`)) {
+        return;
+      }
+      Object.assign(seen, { start: now, number: page });
     }
     const newer = Object.entries(styles).filter(([, number]) => number > seen.number);
 
     if (newer.length > 0) {
       seen.number = Math.max(...newer.map(([, number]) => number));
-      renew(new Set(newer.map(([path]) => decodeURIComponent(path))), seen.number);
+      renew(new Set(newer.map(([path]) => decode(path))), seen.number);
     }
   }
 

@@ -94,3 +94,37 @@ test('what changes while the page loads is not missed', { skip }, async (t) => {
   await page.reload({ waitUntil: 'commit' });
   await says(page, 'newer');
 });
+
+test('a page that comes back old is loaded anew once, and its styles go on', { skip }, async (t) => {
+  const { page, app } = await start(t);
+  const old = await (await page.request.get(page.url())).text();
+  let loads = 0;
+  // One step, and so one change, however slow the machine is: what begins with a dot is not watched.
+  const replace = (path, text) => {
+    writeFileSync(join(app, '.new'), text);
+    renameSync(join(app, '.new'), join(app, path));
+  };
+
+  // As the service worker of an app may do.
+  await page.route(page.url(), (route) => {
+    loads++;
+    return route.fulfill({ body: old, contentType: 'text/html' });
+  });
+  replace('index.html', pageOf('newer'));
+  await page.waitForFunction(() => sessionStorage.length === 1 && window.mark === undefined);
+  await page.evaluate(() => (window.mark = 'stays'));
+  replace('css/a.css', 'p { color: rgb(40, 0, 0) }');
+  await shows(page, 'p', 'rgb(40, 0, 0)');
+  replace('css/a.css', 'p { color: rgb(41, 0, 0) }');
+  await shows(page, 'p', 'rgb(41, 0, 0)');
+  assert.equal(await page.evaluate('window.mark'), 'stays');
+  assert.equal(loads, 1);
+});
+
+test('an address that escapes nothing does not stop the styles', { skip }, async (t) => {
+  const { page, write } = await start(t);
+
+  await page.evaluate(() => document.head.append(Object.assign(document.createElement('link'), { rel: 'stylesheet', href: '/%zz.css' })));
+  write('css/a.css', 'p { color: rgb(50, 0, 0) }');
+  await shows(page, 'p', 'rgb(50, 0, 0)');
+});
