@@ -207,7 +207,9 @@ write_model_count(const void *arg, struct buf *page)
 static void
 write_file_count(const void *arg, struct buf *page)
 {
-    buf_printf(page, "%" PRIu64 " files", ((const struct facts *) arg)->host.objects);
+    const uint64_t n = ((const struct facts *) arg)->host.objects;
+
+    buf_printf(page, "%" PRIu64 " %s", n, n == 1 ? "file" : "files");
 }
 
 static uint64_t

@@ -94,7 +94,7 @@ function newModelRow(path) {
   parts.row = el(
     'tr',
     { 'data-path': path },
-    el('td', { class: 'name' }, el('span', { class: 'model-name' }, titleAt(path)), el('code', { class: 'path', title: path }, path), parts.why),
+    el('td', { class: 'name' }, el('span', { class: 'model-name' }, titleAt(path)), el('code', { class: 'path', title: path }, el('bdi', {}, path)), parts.why),
     el('td', { class: 'state' }, parts.badge, ' ', parts.files, ' ', parts.upstream),
     parts.size,
     parts.used,
@@ -105,23 +105,27 @@ function newModelRow(path) {
 
 function fillModelRow(parts, model) {
   const [upstream, mood] = UPSTREAM[model.upstream] ?? ['', ''];
-  const time = model.last_used ? ago(model.last_used) : 'not yet';
 
   parts.model = model;
   say(parts.badge, model.pinned ? `${model.state}, pinned` : model.state);
   parts.badge.className = `badge ${STATES[model.state] ?? ''}`;
   say(parts.files, model.state === 'complete' ? plural(model.files, 'file') : `${model.files_present} of ${plural(model.files, 'file')}`);
   say(parts.size, bytes(model.bytes));
-  say(parts.used, time);
   parts.used.title = model.last_used ?? '';
   say(parts.upstream, upstream);
   parts.upstream.className = `files ${mood && 'is-warn'}`;
-  parts.upstream.title = model.validated ? `last asked ${ago(model.validated)}: ${model.url}` : model.url;
+  fillTimes(parts);
   parts.why.hidden = !model.failure;
   say(parts.why, model.failure?.sentence ?? '');
   parts.pin.setAttribute('aria-pressed', String(model.pinned));
   say(parts.pin.firstChild, model.pinned ? 'Unpin' : 'Pin');
   parts.pin.disabled = parts.verify.disabled = parts.remove.disabled = model.state === 'arriving';
+}
+
+// Times grow old by themselves, without news of their model.
+function fillTimes({ model, used, upstream }) {
+  say(used, model.last_used ? ago(model.last_used) : 'not yet');
+  upstream.title = model.validated ? `last asked ${ago(model.validated)}: ${model.url}` : model.url;
 }
 
 function showModels({ models }) {
@@ -148,7 +152,7 @@ function showModels({ models }) {
   at('models-empty').hidden = models.length > 0;
   at('models-table').hidden = models.length === 0;
   say(at('figure-models'), count(models.length));
-  say(at('figure-files'), plural(models.reduce((sum, { files_present }) => sum + files_present, 0), 'file'));
+  fillNote();
   showUse(models);
   showTransfers(models);
 }
@@ -172,13 +176,14 @@ const verify = (path) =>
 
 async function remove(path) {
   const dialog = at('remove-dialog');
+  const button = modelRows.get(path).remove; // the row may go while the dialog is open
 
   say(at('remove-path'), path);
   dialog.returnValue = '';
   dialog.showModal();
   await new Promise((resolve) => dialog.addEventListener('close', resolve, { once: true }));
   if (dialog.returnValue === 'ok') {
-    await during(modelRows.get(path).remove, () => act('rm', [path]));
+    await during(button, () => act('rm', [path]));
   }
 }
 
@@ -211,7 +216,8 @@ function speedOf(parts, present) {
 function fillTransfer(parts, model) {
   const share = model.bytes > 0 ? model.bytes_present / model.bytes : 0;
   const speed = speedOf(parts, model.bytes_present);
-  const clients = flights.reduce((sum, flight) => sum + flight.clients, 0);
+  const folder = model.path.slice(0, model.path.lastIndexOf('/') + 1);
+  const clients = flights.filter(({ path }) => path.startsWith(folder)).reduce((sum, flight) => sum + flight.clients, 0);
 
   parts.bar.value = share;
   say(parts.share, `${percent(share)} · ${bytes(model.bytes_present)} of ${bytes(model.bytes)}`);
@@ -296,11 +302,13 @@ function showStatus(status) {
 
   limit = status.max_bytes;
   say(at('figure-cache'), bytes(status.object_bytes));
+  say(at('figure-files'), plural(status.objects, 'file'));
   say(at('figure-limit'), limit > 0 ? `of ${bytes(limit)}` : 'no limit');
   say(at('figure-rate'), asked > 0 ? percent(status.hits / asked) : '–');
   say(at('figure-hits'), asked > 0 ? `${count(status.hits)} of ${count(asked)}` : 'no requests yet');
   say(at('figure-sent'), bytes(status.bytes));
   say(at('figure-fetched'), `${bytes(status.upstream_bytes)} fetched`);
+  modelRows.forEach(fillTimes);
   sample(status);
 }
 
@@ -348,12 +356,17 @@ function fillForm(form, choice) {
     form[name].value = chosen[name];
   }
   const url = location.origin + chosen.path;
-  const row = modelRows.get(chosen.path);
 
   say(at('bodypix-url'), url);
   say(at('bodypix-snippet'), snippetOf(chosen, url));
-  say(at('bodypix-note'), row?.model.state === 'complete' ? 'It is in the cache.' : 'Only combinations that exist upstream are offered.');
+  fillNote();
   at('bodypix-try').href = `/-/try#${chosen.path}`;
+}
+
+function fillNote() {
+  const isHere = modelRows.get(chosen?.path)?.model.state === 'complete';
+
+  say(at('bodypix-note'), isHere ? 'It is in the cache.' : 'Only combinations that exist upstream are offered.');
 }
 
 function startForm() {

@@ -228,3 +228,22 @@ test('a foreign page can neither read it nor act', { skip }, async (t) => {
   assert.equal(frame, 'shut');
   assert.equal(page.frames().filter((one) => one.url().startsWith(modelhost.url)).length, 0);
 });
+
+test('what grows old by itself, or by another model, is told as it is', { skip }, async (t) => {
+  const origin = await startDemoOrigin(t);
+  const modelhost = await startModelhost(t, { upstream: origin.url, cache: newDirectory(t) });
+  const page = await openDashboard(t, modelhost);
+
+  await page.selectOption('[name=multiplier]', '0.50');
+  assert.match(await page.locator('#bodypix-note').innerText(), /exist upstream/);
+  await page.fill('#pull-what', `/${FLOAT_050}`);
+  await page.press('#pull-what', 'Enter');
+  await row(page, `/${FLOAT_050}`).locator('.badge.good').waitFor(PATIENCE);
+  await page.locator('#bodypix-note').getByText('It is in the cache.').waitFor(PATIENCE);
+  await page.locator('#figure-files').getByText(/^2 files$/).waitFor(PATIENCE);
+
+  await row(page, `/${FLOAT_050}`).getByText('just now').waitFor(PATIENCE);
+  await page.evaluate((later) => (Date.now = () => later), Date.now() + 3_700_000);
+  await row(page, `/${FLOAT_050}`).getByText('1 hour ago').waitFor(PATIENCE);
+  assert.deepEqual(page.complaints, []);
+});
