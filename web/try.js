@@ -112,7 +112,7 @@ async function loadModel(row) {
   }
 }
 
-async function needModel() {
+async function loadChosen() {
   const row = rows.find(({ path }) => path === at('model').value);
 
   if (netPath === row.path) {
@@ -126,6 +126,14 @@ async function needModel() {
   net?.dispose();
   net = loaded;
   netPath = row.path;
+}
+
+let loading = Promise.resolve();
+
+// One after another: each takes what is chosen when its turn comes.
+function needModel() {
+  loading = loading.catch(() => {}).then(loadChosen);
+  return loading;
 }
 
 // --- segmenting ---
@@ -166,23 +174,30 @@ function detached(source) {
   return canvas;
 }
 
-async function segment(shown) {
+// Resolves to how long it took; what was overtaken meanwhile is not painted.
+async function segment(shown, mine) {
   const began = performance.now();
   const source = detached(shown);
+  const isOfParts = wantsParts();
+  const { data, width, height } = await (isOfParts ? net.segmentPersonParts(source, OPTIONS) : net.segmentPerson(source, OPTIONS));
+  const colourOf = isOfParts ? (part) => (part < 0 ? null : partColour(part)) : (value) => (value === 0 ? null : PERSON);
 
-  if (wantsParts()) {
-    const { data, width, height } = await net.segmentPersonParts(source, OPTIONS);
-
-    paint(data, width, height, (part) => (part < 0 ? null : partColour(part)));
-  } else {
-    const { data, width, height } = await net.segmentPerson(source, OPTIONS);
-
-    paint(data, width, height, (value) => (value === 0 ? null : PERSON));
+  if (mine === turn) {
+    paint(data, width, height, colourOf);
   }
   return performance.now() - began;
 }
 
 const done = (took) => `${titleOf(rows.find(({ path }) => path === netPath))}: ${Math.round(took)} ms on the ${window.tf.getBackend()} backend`;
+
+// What has been overtaken may fail, since its model has gone from under it: that is nobody's news.
+function fail(mine, error) {
+  if (mine === turn) {
+    state('');
+    tell(error.message);
+  }
+  return mine === turn;
+}
 
 async function segmentPicture() {
   const mine = ++turn;
@@ -198,13 +213,14 @@ async function segmentPicture() {
       return;
     }
     state('Segmenting …');
-    const took = await segment(at('picture'));
+    const took = await segment(at('picture'), mine);
 
-    state(done(took));
-    at('stage').dataset.done = String(mine);
+    if (mine === turn) {
+      state(done(took));
+      at('stage').dataset.done = String(mine);
+    }
   } catch (error) {
-    state('');
-    tell(error.message);
+    fail(mine, error);
   }
 }
 
@@ -249,15 +265,23 @@ async function startCamera() {
     tell('Browsers give the camera to HTTPS pages and to localhost only. Open this page as http://localhost, or start modelhost with --tls-self-signed.');
     return;
   }
+  const button = at('camera-button');
+
+  button.disabled = true; // a second stream would never be stopped
   try {
     tell('');
     stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
   } catch (error) {
     tell(`The camera cannot be used: ${error.message}`);
     return;
+  } finally {
+    button.disabled = false;
   }
   at('camera').srcObject = stream;
   await at('camera').play();
+  if (stream === null) {
+    return; // stopped meanwhile
+  }
   at('camera').width = at('camera').videoWidth;
   at('camera').height = at('camera').videoHeight;
   show('camera');
@@ -272,13 +296,13 @@ async function segmentCamera() {
   try {
     await needModel();
     while (mine === turn && stream !== null) {
-      state(done(await segment(at('camera'))));
+      state(done(await segment(at('camera'), mine)));
       await new Promise((resolve) => requestAnimationFrame(resolve));
     }
   } catch (error) {
-    state('');
-    tell(error.message);
-    stopCamera();
+    if (fail(mine, error)) {
+      stopCamera();
+    }
   }
 }
 
@@ -289,7 +313,7 @@ const again = () => (stream === null ? segmentPicture() : segmentCamera());
 async function fillModels() {
   const { models } = await get('/-/api/models').catch(() => ({ models: [] }));
   const cached = new Set(models.filter((model) => model.state === 'complete').map((model) => model.path));
-  const wanted = decodeURIComponent(location.hash.slice(1));
+  const wanted = location.hash.slice(1);
   const option = (row) => el('option', { value: row.path }, titleOf(row));
   const group = (label, some) => (some.length > 0 ? el('optgroup', { label }, ...some.map(option)) : null);
   const here = rows.filter(({ path }) => cached.has(path));

@@ -76,3 +76,12 @@ test('without the mirror npm, or without a way to it, it says so', { skip }, asy
   await saying(['--set', 'mirror npm.enabled=off'], /mirror npm is switched off/);
   await saying(['--offline'], /could not be loaded.*offline/i);
 });
+
+test('an address that escapes nothing does not stop the page', { skip }, async (t) => {
+  const origin = await startDemoOrigin(t);
+  const modelhost = await startModelhost(t, { upstream: origin.url, cache: newDirectory(t) });
+  const page = await openUrl(t, `${modelhost.url}/-/try#%zz`);
+
+  await page.locator('#model option').first().waitFor({ state: 'attached' });
+  assert.deepEqual(page.complaints, []);
+});
