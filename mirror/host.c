@@ -192,13 +192,8 @@ wake_late(struct mh_host *host)
 static void
 sweep(struct mh_host *host)
 {
-    struct map_entry *next;
-
     (void) pthread_mutex_lock(&host->lock);
-    for (struct map_entry *e = map_first(host->index); e; e = next) {
-        next = map_next(e);
-        object_sweep_locked(map_value(e));
-    }
+    object_sweep_all_locked(host);
     (void) pthread_mutex_unlock(&host->lock);
 }
 

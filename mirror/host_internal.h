@@ -148,8 +148,11 @@ struct object *object_find_locked(struct mh_host *host, const struct mirror *mir
 struct object *object_ref_locked(struct object *object);
 /* Give a reference back. The object goes when nothing of it is known any more. */
 void object_unref_locked(struct object *object);
-/* Free it if nothing of it is known. For walks over the index. */
+/* Free it if nothing of it is known, and what it alone kept: an entry of the index that was looked
+ * up before may be gone. */
 void object_sweep_locked(struct object *object);
+/* The same for all. */
+void object_sweep_all_locked(struct mh_host *host);
 /* Make `version` (taken; NULL: none) what is served. */
 void object_set_version_locked(struct object *object, struct version *version);
 /* The current version with a reference of the caller's own, or NULL. */

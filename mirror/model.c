@@ -39,14 +39,15 @@ unname(struct object *object, const struct model *model)
 static void
 model_free(struct model *model)
 {
+    /* First: the parts may go with the references that are given back here. */
+    if (model->is_rechecking)
+        recheck_release_locked(model);
     for (size_t i = 0; i < model->part_count; i++) {
         if (!model->parts[i].object)
             continue;
         unname(model->parts[i].object, model);
         object_unref_locked(model->parts[i].object);
     }
-    if (model->is_rechecking)
-        recheck_release_locked(model);
     clear_pulled(model);
     mem_free(model->rest);
     mem_free(model->parts);

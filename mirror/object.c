@@ -105,7 +105,10 @@ object_sweep_locked(struct object *object)
 {
     struct mh_host *host = object->host;
 
+    /* A part may be a manifest that names this one, and be its last reference. */
+    object->refs++;
     model_forget_old_locked(object);
+    object->refs--;
     if (object->refs > 0 || object->flight || object->model ||
         atomic_load_explicit(&object->current, memory_order_relaxed))
         return;
@@ -121,6 +124,25 @@ object_unref_locked(struct object *object)
 {
     object->refs--;
     object_sweep_locked(object);
+}
+
+void
+object_sweep_all_locked(struct mh_host *host)
+{
+    struct map_entry *next;
+
+    /* A model's parts go with it, and they stand right behind its manifest: the next one is held
+     * until it has its turn. */
+    for (struct map_entry *e = map_first(host->index); e; e = next) {
+        struct object *held = NULL;
+
+        next = map_next(e);
+        if (next)
+            held = object_ref_locked(map_value(next));
+        object_sweep_locked(map_value(e));
+        if (held)
+            held->refs--;
+    }
 }
 
 void
