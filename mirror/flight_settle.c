@@ -26,49 +26,69 @@
 #include <unistd.h>
 
 static bool
-has_failed(struct flight *flight)
+has_failed(void *arg)
 {
+    struct flight *flight = arg;
+
     (void) pthread_mutex_lock(&flight->lock);
     bool failed = flight->state == FLIGHT_FAILED;
     (void) pthread_mutex_unlock(&flight->lock);
     return failed;
 }
 
-/* A cached file whose size or time is not what was recorded: are its bytes? Then its time is
- * recorded anew; else it is removed. Returns OK or CORRUPT. */
+/* Does the file hold what was recorded? OK, CORRUPT, or what stops the looking: CANCELLED, NOMEM.
+ */
 static enum mh_code
-verify_changed(struct flight *flight, struct meta *meta, char *place, int *ret_fd)
+compare_file(struct flight *flight, const struct meta *meta, int fd, struct mh_fault *f)
 {
-    struct object *object = flight->object;
-    struct mh_fault fault = {0};
-    scoped(mem_freep) char *path = str_printf("objects/%s/%s", object->mirror->name, place);
-    scoped(fd_closep) int fd =
-        path ? fd_open_beneath_nolink(store_dir_fd(flight->host->store), path, O_RDONLY, 0) : -1;
-    struct store_step step = {
-        .action = STORE_REMOVE, .mirror = object->mirror->name, .meta = meta, .place = place};
     uint8_t digest[32];
     uint64_t bytes = 0;
-    struct stat st;
-    bool is_same = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-                   file_hash(fd, NULL, NULL, digest, &bytes, &fault) == MH_OK &&
-                   bytes == meta->bytes && memcmp(digest, meta->sha256, 32) == 0;
+    enum mh_code code = file_hash(fd, has_failed, flight, digest, &bytes, f);
 
-    if (is_same) {
+    if (code != MH_OK) /* a disk that cannot read it has lost it */
+        return code == MH_IO ? MH_CORRUPT : code;
+    return bytes == meta->bytes && memcmp(digest, meta->sha256, 32) == 0 ? MH_OK : MH_CORRUPT;
+}
+
+/* A cached file whose size or time is not what was recorded: are its bytes? Then its time is
+ * recorded anew; else it is removed. Returns OK, CORRUPT, or what kept it from being looked at. */
+static enum mh_code
+verify_changed(struct flight *flight, struct meta *meta, char *place, int *ret_fd,
+               struct mh_fault *f)
+{
+    struct object *object = flight->object;
+    struct mh_host *host = flight->host;
+    struct mh_fault fault = {0};
+    scoped(mem_freep) char *path = str_printf("objects/%s/%s", object->mirror->name, place);
+    struct store_step step = {
+        .action = STORE_REMOVE, .mirror = object->mirror->name, .meta = meta, .place = place};
+    struct stat st;
+
+    if (!path)
+        return fail(f, MH_NOMEM, 0, "out of memory");
+    scoped(fd_closep) int fd =
+        fd_open_beneath_nolink(store_dir_fd(host->store), path, O_RDONLY | O_NONBLOCK, 0);
+    enum mh_code code = MH_CORRUPT;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        code = compare_file(flight, meta, fd, f);
+    if (code == MH_OK) {
         step.action = STORE_META;
         meta->mtime_ns = stat_mtime_ns(&st);
-    } else {
+    } else if (code == MH_CORRUPT) {
         (void) fail(&fault, MH_CORRUPT, 0,
                     "the cached file of '%s' was changed from outside; it is %s", object->label,
-                    flight->host->is_read_only ? "not served" : "fetched again");
-        host_tell(flight->host, MH_EVENT_WARNING, MH_CORRUPT, object, &fault);
+                    host->is_read_only ? "not served" : "fetched again");
+        host_tell(host, MH_EVENT_WARNING, MH_CORRUPT, object, &fault);
+    } else {
+        return code;
     }
     /* If the record cannot be written, the next open verifies again. */
-    if (!flight->host->is_read_only && room_commit(flight->host, &step, 1, &fault) != MH_OK)
-        host_tell(flight->host, MH_EVENT_WARNING, MH_IO, object, &fault);
-    if (!is_same)
-        return MH_CORRUPT;
-    *ret_fd = fd_take(&fd);
-    return MH_OK;
+    if (!host->is_read_only && room_commit(host, &step, 1, &fault) != MH_OK)
+        host_tell(host, MH_EVENT_WARNING, MH_IO, object, &fault);
+    if (code == MH_OK)
+        *ret_fd = fd_take(&fd);
+    return code;
 }
 
 /* Look for the object on disk. On OK the flight has its version and descriptor. */
@@ -96,7 +116,7 @@ find_on_disk(struct flight *flight, struct mh_fault *f)
         return code;
     code = store_open_object(store, object->mirror->name, place, &meta, &fd, f);
     if (code == MH_CORRUPT)
-        code = verify_changed(flight, &meta, place, &fd);
+        code = verify_changed(flight, &meta, place, &fd, f);
     if (code != MH_OK) {
         meta_done(&meta);
         mem_free(place);
