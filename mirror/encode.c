@@ -544,7 +544,7 @@ encode_scan(struct mh_host *host)
     struct mh_fault fault = {0};
     enum mh_code code = file_list(host->store->dir_fd, "encoded", see_file, host->encoder, &fault);
 
-    if (code != MH_OK)
+    if (code != MH_OK && code != MH_NOT_FOUND) /* a cache that cannot be written may lack it */
         host_tell(host, MH_EVENT_WARNING, code, NULL, &fault);
 }
 

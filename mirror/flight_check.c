@@ -422,12 +422,14 @@ check_once(struct flight *flight, struct progress *now)
     enum mh_code code = MH_OK;
 
     *now = look(flight);
-    if (now->is_over || !now->has_head)
+    if (now->is_over)
         return false;
     if (now->wants_room) {
         room_for_flight(flight);
         return false;
     }
+    if (!now->has_head)
+        return false;
     if (now->has_note)
         write_note(flight);
     if (now->is_encoded && !now->is_received)

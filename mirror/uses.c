@@ -61,34 +61,25 @@ write_uses_locked(const struct mh_host *host, struct buf *text)
     }
 }
 
-/* Has the text changed since it was last written? */
-static bool
-is_news(struct mh_host *host, const struct buf *text)
-{
-    uint8_t digest[sizeof(host->uses_digest)];
-
-    hash_sha256(buf_text(text), text->length, digest);
-    bool is_news = memcmp(digest, host->uses_digest, sizeof(digest)) != 0;
-
-    memcpy(host->uses_digest, digest, sizeof(digest));
-    return is_news;
-}
-
 bool
 uses_write(struct mh_host *host)
 {
     scoped(buf_done) struct buf text = BUF_INIT(MAX_BYTES);
+    uint8_t digest[sizeof(host->uses_digest)];
     struct mh_fault fault = {0};
 
     (void) pthread_mutex_lock(&host->lock);
     write_uses_locked(host, &text);
     (void) pthread_mutex_unlock(&host->lock);
-    if (!buf_is_ok(&text) || !is_news(host, &text))
+    hash_sha256(buf_text(&text), text.length, digest);
+    if (!buf_is_ok(&text) || memcmp(digest, host->uses_digest, sizeof(digest)) == 0)
         return false;
     enum mh_code code = fd_replace_file(store_dir_fd(host->store), FILE_NAME, buf_text(&text),
                                         text.length, 0666, false, &fault);
 
-    /* On a full disk there are other complaints. */
+    /* On a full disk there are other complaints, and when there is room it is written after all. */
+    if (code != MH_NO_SPACE)
+        memcpy(host->uses_digest, digest, sizeof(digest));
     if (code != MH_OK && code != MH_NO_SPACE)
         host_tell(host, MH_EVENT_WARNING, code, NULL, &fault);
     return true;
