@@ -83,7 +83,8 @@ static struct flight *
 flight_new_locked(struct object *object)
 {
     struct mh_host *host = object->host;
-    struct flight *flight = mem_new(struct flight);
+    /* One that begins after the stop would never hear of it, nor be asked, nor end. */
+    struct flight *flight = host->is_stopping ? NULL : mem_new(struct flight);
 
     if (!flight)
         return NULL;

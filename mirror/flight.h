@@ -134,8 +134,9 @@ struct flight {
 
 /* flight.c: life, state, waiting */
 
-/* Begin a flight for an object that has none. The caller holds host->lock. NULL: no memory. The
- * flight belongs to itself until it is over: take a reference for longer use. */
+/* Begin a flight for an object that has none. The caller holds host->lock. NULL: no memory, or the
+ * host is stopping. The flight belongs to itself until it is over: take a reference for longer use.
+ */
 struct flight *flight_start_locked(struct object *object);
 /* The same for a refresh: asked conditionally, kept apart from the object's own flight and cached
  * bytes, and handed to refresh_flight_over() at its end. */

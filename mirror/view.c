@@ -143,6 +143,8 @@ attach_locked(struct mh_view *view, struct mh_fault *f)
     }
     if (view->wish.only_if_cached)
         return fail_uncached_locked(view, f);
+    if (!object->flight && view->host->is_stopping) /* it waited for a refresh that has ended so */
+        return fail(f, MH_CANCELLED, 0, "the server is stopping");
     if (!object->flight && !flight_start_locked(object))
         return fail(f, MH_NOMEM, 0, "out of memory for a download");
     view->flight = flight_ref(object->flight);
