@@ -247,3 +247,37 @@ test('what grows old by itself, or by another model, is told as it is', { skip }
   await row(page, `/${FLOAT_050}`).getByText('1 hour ago').waitFor(PATIENCE);
   assert.deepEqual(page.complaints, []);
 });
+
+test('beyond loopback the token is asked for until it is right, and then no more', { skip }, async (t) => {
+  const origin = await startDemoOrigin(t);
+  const modelhost = await startModelhost(t, { upstream: origin.url, cache: newDirectory(t) });
+  const page = await openDashboard(t, modelhost);
+  const model = row(page, `/${FLOAT_050}`);
+  const answer = async (token) => {
+    await page.locator('#token-dialog[open]').waitFor(PATIENCE);
+    await page.fill('#token', token);
+    await page.press('#token', 'Enter');
+  };
+
+  await page.fill('#pull-what', `/${FLOAT_050}`);
+  await page.press('#pull-what', 'Enter');
+  await model.locator('.badge.good').waitFor(PATIENCE);
+  // As a listener that others can reach does.
+  await page.route('**/-/api/*pin', (route) =>
+    route.request().headers().authorization === 'Bearer right'
+      ? route.continue()
+      : route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"detail": "this wants a token"}' }),
+  );
+  await model.getByRole('button', { name: /^Pin/ }).click();
+  await answer('wrong');
+  await answer('right');
+  await model.getByText('complete, pinned').waitFor(PATIENCE);
+  await model.getByRole('button', { name: /^Unpin/ }).click();
+  await model.locator('.badge.good').getByText(/^complete$/).waitFor(PATIENCE);
+
+  await page.evaluate(() => sessionStorage.clear());
+  await model.getByRole('button', { name: /^Pin/ }).click();
+  await page.locator('#token-dialog[open]').waitFor(PATIENCE);
+  await page.keyboard.press('Escape');
+  await page.locator('#alert').getByText('this wants a token').waitFor(PATIENCE);
+});
