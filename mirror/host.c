@@ -136,7 +136,38 @@ mirror_of_url(const struct mh_host *host, const char *url, const char **ret_belo
                 *ret_below = url + n;
             }
         }
+    for (size_t i = 0; i < host->mirror_count; i++) {
+        const char *known_as = host->mirrors[i].known_as;
+        size_t n = known_as ? strlen(known_as) : 0;
+
+        if (n > best_length && strncmp(url, known_as, n) == 0) {
+            best = &host->mirrors[i];
+            best_length = n;
+            *ret_below = url + n;
+        }
+    }
     return best;
+}
+
+/* What one who wrote `what` may have meant. */
+static enum mh_code
+refuse_unmirrored(const struct mh_host *host, const char *what, struct mh_fault *fault)
+{
+    const char *ignored;
+    scoped(mem_freep) char *rooted = what[0] != '/' ? str_printf("/%s", what) : NULL;
+    struct buf mirrors = BUF_INIT(400);
+    enum mh_code code;
+
+    list_mirrors(host, &mirrors);
+    if (rooted && host_mirror_of(host, rooted, &ignored))
+        code = fail(fault, MH_NOT_FOUND, 0, "no mirror leads to '%s'; did you mean '%s'?", what,
+                    rooted);
+    else
+        code = fail(fault, MH_NOT_FOUND, 0, "no mirror leads to '%s'; there are %s%s", what,
+                    buf_text(&mirrors),
+                    strstr(what, "://") ? "; `--mirror NAME=URL` adds one to a server" : "");
+    buf_done(&mirrors);
+    return code;
 }
 
 enum mh_code
@@ -147,15 +178,8 @@ mh_host_resolve(const struct mh_host *host, const char *what, char **ret_path,
     const struct mirror *mirror =
         what[0] == '/' ? host_mirror_of(host, what, &below) : mirror_of_url(host, what, &below);
 
-    if (!mirror) {
-        struct buf mirrors = BUF_INIT(400);
-
-        list_mirrors(host, &mirrors);
-        enum mh_code code = fail(fault, MH_NOT_FOUND, 0, "no mirror leads to '%s'; there are %s",
-                                 what, buf_text(&mirrors));
-        buf_done(&mirrors);
-        return code;
-    }
+    if (!mirror)
+        return refuse_unmirrored(host, what, fault);
     *ret_path = str_printf("%s%.*s", mirror->path, (int) strcspn(below, "#"), below);
     return *ret_path ? MH_OK : fail(fault, MH_NOMEM, 0, "out of memory");
 }

@@ -141,13 +141,15 @@ mirror_init(struct mirror *ret, const struct mh_mirror_config *config, const cha
     ret->path = str_dup(config->path);
     ret->path_length = strlen(config->path);
     ret->user_agent = str_dup(user_agent);
+    ret->known_as = str_dup(config->known_as);
     ret->proxy = str_dup(config->proxy);
     ret->ca_file = str_dup(config->ca_file);
     ret->revalidate_s = config->revalidate_s;
     ret->negative_ttl_s = config->negative_ttl_s;
     ret->retries = config->retries;
     if (!ret->name || !ret->path || !ret->user_agent || (config->proxy && !ret->proxy) ||
-        (config->ca_file && !ret->ca_file) || !copy_strings(config->headers, &ret->headers) ||
+        (config->known_as && !ret->known_as) || (config->ca_file && !ret->ca_file) ||
+        !copy_strings(config->headers, &ret->headers) ||
         !copy_strings(config->query_ignore, &ret->query_ignore))
         return fail(f, MH_NOMEM, 0, "out of memory for mirror '%s'", config->name);
     enum mh_code code = check_headers(ret, f);
@@ -165,6 +167,7 @@ mirror_done(struct mirror *mirror)
     free_strings(mirror->query_ignore);
     mem_free(mirror->name);
     mem_free(mirror->path);
+    mem_free(mirror->known_as);
     mem_free(mirror->user_agent);
     mem_free(mirror->proxy);
     mem_free(mirror->ca_file);

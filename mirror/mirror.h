@@ -28,6 +28,7 @@ struct mirror {
     size_t path_length;
     struct mirror_base *bases; /* the first is the upstream */
     size_t base_count;
+    char *known_as;      /* a base URL that is never asked, or NULL */
     char **headers;      /* NULL-terminated, or NULL; for bases[0]'s origin only */
     char **query_ignore; /* NULL-terminated, or NULL */
     char *proxy;

@@ -8,6 +8,7 @@
 #include "action_command.h"
 
 #include "action.h"
+#include "catalog_words.h"
 #include "control_ask.h"
 #include "fault.h"
 #include "host_open.h"
@@ -82,15 +83,15 @@ write_limits(const struct config *config, struct jsonw *w)
 }
 
 static void
-write_body(const struct invocation *invocation, const struct config *config, enum mh_action action,
+write_body(const struct list *words, const struct config *config, enum mh_action action,
            struct buf *body)
 {
     struct jsonw w = JSONW_INIT(body);
 
     jsonw_object_begin(&w, NULL);
     jsonw_array_begin(&w, "what");
-    for (size_t i = 0; i < invocation->word_count; i++)
-        jsonw_string(&w, NULL, invocation->words[i]);
+    for (size_t i = 0; i < words->count; i++)
+        jsonw_string(&w, NULL, words->items[i]);
     jsonw_array_end(&w);
     if (action == MH_ACTION_GC)
         write_limits(config, &w);
@@ -195,10 +196,14 @@ action_command(const struct invocation *invocation, const struct config *config,
     scoped(buf_done) struct buf body = BUF_INIT((size_t) 1 << 20);
     scoped(json_freep) struct json *answer = NULL;
     struct mh_fault fault = {0};
+    struct list words;
     enum mh_code code;
-    int status;
+    int status = catalog_words_expand(invocation, &config->settings, CATALOG_PATHS, &words);
 
-    write_body(invocation, config, action, &body);
+    if (status != 0)
+        return status;
+    write_body(&words, config, action, &body);
+    list_done(&words, mem_free);
     if (buf_is_ok(&body))
         code = run_anywhere(&config->settings, action, buf_text(&body), &answer, &fault);
     else

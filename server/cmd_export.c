@@ -69,7 +69,7 @@ output_open(struct output *out, const char *file, struct mh_fault *fault)
     out->fd = open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (out->fd >= 0)
         return MH_OK;
-    (void) fail_errno(fault, errno, "make '%s'", out->temporary);
+    (void) fail_errno(fault, errno, "write '%s'", file);
     mem_free(ptr_take(&out->temporary)); /* it is not ours to remove */
     return fault->foreign == ENOENT ? MH_NOT_FOUND : MH_IO;
 }

@@ -250,7 +250,7 @@ print_names(void)
     int status = 0;
 
     for (size_t i = 0; i < catalog_entry_count; i++) {
-        if (printf("%-27s %s\n", catalog_entries[i].name, catalog_entries[i].package) < 0)
+        if (printf("%-29s %s\n", catalog_entries[i].name, catalog_entries[i].package) < 0)
             status = 1;
     }
     return status;

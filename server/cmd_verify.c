@@ -37,7 +37,8 @@ repair(const struct invocation *invocation, const struct config *config, const s
         again.words = (char **) paths.items;
         again.word_count = paths.count;
         again.is_quiet = invocation->is_quiet || invocation->wants_json;
-        again.wants_json = false; /* the report stands already */
+        again.wants_json = false;                     /* the report stands already */
+        memset(again.params, 0, sizeof again.params); /* these are paths, and no names */
         status = cmd_pull(&again, config);
     }
     list_done(&paths, NULL);
@@ -50,7 +51,10 @@ cmd_verify(const struct invocation *invocation, const struct config *config)
     scoped(json_freep) struct json *answer = NULL;
     int status = action_command(invocation, config, MH_ACTION_VERIFY, "checked", &answer);
 
-    if (!invocation->wants_repair)
+    if (!invocation->wants_repair) {
+        if (answer != NULL && status != 0)
+            log_note("`modelhost verify --repair` fetches what is bad or missing again");
         return status;
+    }
     return repair(invocation, config, json_get(answer, "models"), status);
 }

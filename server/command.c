@@ -19,6 +19,8 @@
 #include <string.h>
 
 #define PROGRAM "modelhost"
+#define MODEL_WORD                                                                                 \
+    "MODEL: a local path such as /tfjs-models/..., an upstream URL, or a name such as bodypix"
 
 static const struct command commands[] = {
     {
@@ -138,15 +140,17 @@ static const struct command commands[] = {
         .synopsis = "[OPTIONS] [MODEL...]",
         .summary = "check what is cached",
         .prose =
-            "Hashes every file of the models again, of all models if none is named. A bad file is\n"
-            "told and taken out of the cache; the next request fetches it anew. Where a server "
+            "Hashes every file of the models again, of all models if none is named. A bad file\n"
+            "is told and taken out of the cache; the next request fetches it anew. Where a server\n"
             "runs on the cache, it does the work.\n",
         .examples = "  modelhost verify\n"
-                    "  modelhost verify --repair /tfjs-models/a/model.json\n",
-        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_VERIFY,
+                    "  modelhost verify --repair /tfjs-models/a/model.json\n"
+                    "  modelhost verify bodypix --multiplier 0.5\n",
+        .option_groups =
+            OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_CATALOG | OPTIONS_VERIFY,
         .min_words = 0,
         .max_words = 1000,
-        .word_name = "MODEL: an upstream URL or a local path such as /tfjs-models/...",
+        .word_name = MODEL_WORD,
         .run = cmd_verify,
     },
     {
@@ -156,11 +160,12 @@ static const struct command commands[] = {
         .prose =
             "Removes models with all their files; files that another cached model needs stay.\n"
             "Where a server runs on the cache, it does the work.\n",
-        .examples = "  modelhost rm /tfjs-models/a/model.json\n",
-        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+        .examples = "  modelhost rm /tfjs-models/a/model.json\n"
+                    "  modelhost rm bodypix --multiplier 0.5\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_CATALOG,
         .min_words = 1,
         .max_words = 1000,
-        .word_name = "MODEL: an upstream URL or a local path such as /tfjs-models/...",
+        .word_name = MODEL_WORD,
         .run = cmd_rm,
     },
     {
@@ -168,8 +173,8 @@ static const struct command commands[] = {
         .synopsis = "[OPTIONS]",
         .summary = "evict models down to the limits",
         .prose = "Evicts models until the cache keeps to cache.max_size and cache.min_free: least\n"
-                 "recently used first, never pinned ones or those in use. Where a server runs on "
-                 "the cache, it does the work.\n",
+                 "recently used first, never pinned ones or those in use. Where a server runs\n"
+                 "on the cache, it does the work.\n",
         .examples = "  modelhost gc\n"
                     "  modelhost gc --json\n",
         .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
@@ -184,24 +189,26 @@ static const struct command commands[] = {
         .summary = "never evict models",
         .prose = "Pins models and all those that share files with them: they are never evicted.\n"
                  "Where a server runs on the cache, it does the work.\n",
-        .examples = "  modelhost pin /tfjs-models/a/model.json\n",
-        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+        .examples = "  modelhost pin /tfjs-models/a/model.json\n"
+                    "  modelhost pin bodypix --multiplier 0.5\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_CATALOG,
         .min_words = 1,
         .max_words = 1000,
-        .word_name = "MODEL: an upstream URL or a local path such as /tfjs-models/...",
+        .word_name = MODEL_WORD,
         .run = cmd_pin,
     },
     {
         .name = "unpin",
         .synopsis = "[OPTIONS] MODEL...",
         .summary = "let models be evicted again",
-        .prose = "Unpins models and all those that share files with them. Where a server runs on "
-                 "the cache, it does the work.\n",
-        .examples = "  modelhost unpin /tfjs-models/a/model.json\n",
-        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT,
+        .prose = "Unpins models and all those that share files with them. Where a server\n"
+                 "runs on the cache, it does the work.\n",
+        .examples = "  modelhost unpin /tfjs-models/a/model.json\n"
+                    "  modelhost unpin bodypix --multiplier 0.5\n",
+        .option_groups = OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_CATALOG,
         .min_words = 1,
         .max_words = 1000,
-        .word_name = "MODEL: an upstream URL or a local path such as /tfjs-models/...",
+        .word_name = MODEL_WORD,
         .run = cmd_unpin,
     },
     {
@@ -220,8 +227,7 @@ static const struct command commands[] = {
             OPTIONS_COMMON | OPTIONS_MIRRORS | OPTIONS_REPORT | OPTIONS_EXPORT | OPTIONS_CATALOG,
         .min_words = 1,
         .max_words = 1000,
-        .word_name = "MODEL: a local path such as /tfjs-models/..., an upstream URL, or a name of "
-                     "the catalog such as bodypix",
+        .word_name = MODEL_WORD,
         .run = cmd_export,
     },
     {

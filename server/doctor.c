@@ -329,10 +329,14 @@ judge_failure(struct doctor_report *report, const struct doctor_file *file)
                        : file->code == MH_BAD_INPUT ? STATUS_PAGE
                                                     : STATUS_SERVER;
 
+    const char *consequence = file->code == MH_CORRUPT ? "; fetch() fails with a network error"
+                              : file->code == MH_UNREACHABLE
+                                  ? ". Is its server running, and is this the address?"
+                                  : "";
+
     doctor_find(report, DOCTOR_ERROR, status, "%s%s%s",
                 file->code == MH_CORRUPT ? "the body ends before its length: " : "",
-                file->fault->sentence,
-                file->code == MH_CORRUPT ? "; fetch() fails with a network error" : "");
+                file->fault->sentence, consequence);
 }
 
 bool

@@ -26,6 +26,7 @@
 /* Sentences take at most this much of a path: the rest of the sentence is wanted too. */
 #define FILE_MAX     200
 #define SENTENCE_MAX 4096
+#define OWN_API      "/-/api/"
 
 unsigned
 problem_status_of(enum mh_code code)
@@ -183,14 +184,16 @@ cure_of(const struct problem *problem)
     return NULL;
 }
 
-/* "/path: ", unless the sentence names the path itself. Of a long path the end is shown: that is
- * where its name stands. */
+/* "/path: ", unless the sentence names the path itself, or it is an action's: that sentence is
+ * about what the action was asked to do. Of a long path the end is shown: that is where its name
+ * stands. */
 static void
 add_file(const struct problem *problem, const char *sentence, struct buf *out)
 {
     size_t n;
 
-    if (!is_present(problem->file) || strstr(sentence, problem->file) != NULL)
+    if (!is_present(problem->file) || strstr(sentence, problem->file) != NULL ||
+        strncmp(problem->file, OWN_API, sizeof(OWN_API) - 1) == 0)
         return;
     n = strlen(problem->file);
     if (n > FILE_MAX)

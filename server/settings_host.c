@@ -9,6 +9,23 @@
 #include "mem.h"
 #include "settings.h"
 
+#include <string.h>
+
+/* The built-in upstream is what pages and people write, wherever the files come from. */
+static const char *
+known_as(const struct settings_mirror *mirror)
+{
+    size_t count;
+    const struct setting_builtin *builtins = settings_builtins(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(builtins[i].mirror, mirror->name) == 0 &&
+            strcmp(builtins[i].key, "upstream") == 0)
+            return builtins[i].value;
+    }
+    return NULL;
+}
+
 void
 settings_mirror_config(const struct settings_mirror *mirror, struct mh_mirror_config *ret)
 {
@@ -18,6 +35,7 @@ settings_mirror_config(const struct settings_mirror *mirror, struct mh_mirror_co
     ret->name = mirror->name;
     ret->path = mirror->path;
     ret->upstream = mirror->upstream;
+    ret->known_as = known_as(mirror);
     ret->fallbacks = mirror->fallback.items;
     ret->headers = mirror->header.hidden.items;
     ret->query_ignore = mirror->query_ignore.items;

@@ -27,6 +27,8 @@ struct mh_mirror_config {
     const char *name;                /* [a-z0-9][a-z0-9._-]*, also its directory in the cache */
     const char *path;                /* starts and ends with '/' */
     const char *upstream;            /* http or https base URL that ends with '/' */
+    const char *known_as;            /* another base URL that its files are known by, which leads
+                                        to this mirror and is never asked; or NULL */
     const char *const *fallbacks;    /* NULL-terminated base URLs, or NULL */
     const char *const *headers;      /* NULL-terminated "Name: value", sent to the upstream's own
                                         origin only, or NULL */

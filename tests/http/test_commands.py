@@ -200,6 +200,58 @@ def test_repair_that_cannot_be(cached, origin):
     assert not cached.object_file(shard).exists()
 
 
+def test_verify_names_the_cure(cached):
+    damage(cached.object_file(cached.models[0].shards[0]))
+    if cached.server:
+        cached.server.allow_stderr(".")
+    assert "`modelhost verify --repair` fetches" in cached("verify").stderr
+    assert "--repair" not in cached("verify", "--repair").stderr
+
+
+BODYPIX = "/tfjs-models/savedmodel/bodypix/mobilenet/float/050/model-stride16.json"
+
+
+@pytest.fixture(params=["alone", "by a server"])
+def bodypix(request, modelhost, origin):
+    """A function that runs a command for `bodypix --multiplier 0.5`, which is in the cache."""
+    origin.add(BODYPIX, manifest_json({"w.bin": 1000}))
+    origin.add(BODYPIX.replace("model-stride16.json", "w.bin"), b"\x01" * 1000)
+
+    def run(command, *more):
+        return modelhost.run(command, "bodypix", "--multiplier", "0.5", *more, "--cache-dir", modelhost.cache,
+                             *modelhost.mirror(origin))
+
+    run.cache = modelhost.cache
+    assert run("pull").returncode == 0
+    run.server = modelhost.start(origin=origin) if request.param == "by a server" else None
+    if run.server:
+        run.server.wait_complete(BODYPIX)
+    return run
+
+
+@pytest.mark.parametrize(
+    "command, did", [("verify", "checked"), ("pin", "pinned"), ("unpin", "unpinned"), ("rm", "removed")]
+)
+def test_names_of_the_catalog(bodypix, command, did):
+    done = bodypix(command)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{did} {BODYPIX} (2 files, ")
+
+
+def test_repair_of_a_name(bodypix):
+    damage(bodypix.cache / "objects" / BODYPIX.replace("model-stride16.json", "w.bin").lstrip("/"))
+    if bodypix.server:
+        bodypix.server.allow_stderr(".")
+    done = bodypix("verify", "--repair")
+    assert done.returncode == 0 and "is not what was published" in done.stderr
+    assert bodypix("verify").returncode == 0
+
+
+def test_a_name_that_the_catalog_lacks(modelhost):
+    done = modelhost.run("rm", "bodypxi", "--cache-dir", modelhost.cache)
+    assert done.returncode == 3 and "did you mean 'bodypix'?" in done.stderr
+
+
 @pytest.mark.parametrize("action", ["rm", "pin", "unpin", "verify", "gc"])
 @pytest.mark.parametrize("body", ['{"what": 1}', '{"what": [1]}', "{}", "no"])
 def test_bodies_that_make_no_sense(server, action, body):

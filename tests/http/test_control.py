@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from client import connect_unix
 from origin import Act, Gate
+from program import wait_until
 
 HERE = Path(__file__).resolve().parent
 PULL = "/-/api/pull"
@@ -108,7 +109,10 @@ def test_models(server, origin, make_model, ask):
 
 
 def test_a_model_that_is_not_there(server):
-    reply = server.get("/-/api/models/tfjs-models/none.json")
+    target = "/-/api/models/tfjs-models/none.json"
+    # Until the cache has been looked through, nothing is known not to be there.
+    wait_until(lambda: server.get(target).status != 503, "the cache has been looked through")
+    reply = server.get(target)
     assert reply.status == 404 and reply.json()["detail"]
 
 

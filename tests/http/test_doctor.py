@@ -127,6 +127,7 @@ def test_nobody_listens(doctor):
         url = gone.url + "model.json"
     done = doctor(url)
     assert done.returncode == 4 and url in done.stdout
+    assert "Is its server running" in done.stdout
 
 
 def test_mixed_content_and_local_network(model, doctor):

@@ -28,6 +28,13 @@ def test_help_of_a_command(modelhost, command):
     assert modelhost.run("help", command).stdout == done.stdout
 
 
+def test_prose_fits_a_terminal(modelhost):
+    commands = [*COMMANDS, "list", "verify", "rm", "gc", "pin", "unpin", "export", "import"]
+    for command in commands:
+        prose = modelhost.run(command, "--help").stdout.split("\nOptions:")[0]
+        assert max(map(len, prose.splitlines())) <= 86, command
+
+
 def test_help_needs_no_configuration(modelhost):
     for arguments in (["serve", "-h"], ["pull", "-h"], ["-V"]):
         assert modelhost.run(*arguments, "-c", "none.ini").returncode == 0

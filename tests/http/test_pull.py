@@ -126,6 +126,22 @@ def test_what_no_mirror_has(puller):
     for what in ("/nowhere/x.json", "http://other.example/x.json"):
         done = puller(what)
         assert done.returncode == 3 and "no mirror" in done.stderr and "/tfjs-models/" in done.stderr
+        assert ("--mirror NAME=URL" in done.stderr) == ("://" in what)
+
+
+def test_a_path_without_its_slash(puller):
+    done = puller("tfjs-models/m/model.json")
+    assert done.returncode == 3 and "did you mean '/tfjs-models/m/model.json'?" in done.stderr
+    assert "/-/api/" not in done.stderr
+
+
+def test_the_built_in_url_of_an_overridden_upstream(origin, make_model, puller):
+    """What pages and READMEs name: it means the mirror, wherever that gets its files from."""
+    model = make_model()
+    done = puller("https://storage.googleapis.com" + model.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"pulled {model.path} " in done.stdout
+    assert sorted(origin.journal.targets()) == sorted(model.paths)
 
 
 @pytest.mark.parametrize("what", ["/tfjs-models/../x", "/tfjs-models/%00"])
