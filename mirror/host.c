@@ -14,6 +14,7 @@
 #include "manage.h"
 #include "mem.h"
 #include "outside.h"
+#include "recheck.h"
 #include "refresh.h"
 #include "uses.h"
 
@@ -227,6 +228,7 @@ tick(void *arg)
     struct mh_host *host = arg;
 
     host->ticks++;
+    recheck_tick(host);
     refresh_tick(host);
     uses_tick(host);
     outside_tick(host);
@@ -342,6 +344,7 @@ mh_host_close(struct mh_host *host)
     outside_free(host->outside);
     host->outside = NULL;
     encode_free(host);
+    list_done(&host->held, NULL); /* their references end with the index */
     object_free_all(host);
     map_free(host->told);
     store_close(host->store);

@@ -102,6 +102,7 @@ struct mh_host {
     struct flight *parked;     /* settling: until the index is whole, or a removal is done */
     struct flight *to_publish; /* checked, waiting for a commit */
     bool is_publishing;
+    struct list held; /* struct object *, counted: manifests whose model starts over (recheck.h) */
     struct map *told; /* labels of what is not kept: people know */
     struct refresh *refreshes;
     uint64_t refresh_serial; /* of the last one */

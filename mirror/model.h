@@ -53,6 +53,12 @@ void model_forget_locked(struct object *manifest);
  */
 void model_forget_old_locked(struct object *manifest);
 
+/* Let the model rest from now on, for `fault`'s reason.
+ *
+ * until_ms  monotonic
+ * Without memory it does not rest. Returns whether it does. */
+bool model_rest_locked(struct model *model, uint64_t until_ms, enum mh_code code,
+                       const struct mh_fault *fault);
 /* Why the object is not to be fetched now, or NULL: it may be. */
 const struct model_rest *model_rest_of_locked(const struct object *object);
 /* Does a manifest connect its shards into a group? A removed one that is remembered does not. */

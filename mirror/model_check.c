@@ -103,16 +103,16 @@ check_group(const struct model *model, uint32_t group, const struct object *obje
 
 /* --- rests --- */
 
-static void
-begin_rest(struct model *model, const struct mh_fault *fault)
+bool
+model_rest_locked(struct model *model, uint64_t until_ms, enum mh_code code,
+                  const struct mh_fault *fault)
 {
     if (!model->rest)
         model->rest = mem_new(struct model_rest);
-    if (!model->rest) /* without memory it is fetched at once */
-        return;
-    model->rest->until_ms = clock_mono_ms() + model->manifest->host->settle_ms;
-    model->rest->code = MH_CORRUPT;
-    model->rest->fault = *fault;
+    if (!model->rest)
+        return false;
+    *model->rest = (struct model_rest){.until_ms = until_ms, .code = code, .fault = *fault};
+    return true;
 }
 
 static const struct model_rest *
@@ -291,7 +291,8 @@ give_up_group(struct model *model, uint32_t group, const struct object *object,
               const struct mh_fault *fault)
 {
     revoke(model->manifest);
-    begin_rest(model, fault);
+    (void) model_rest_locked(model, clock_mono_ms() + model->manifest->host->settle_ms, MH_CORRUPT,
+                             fault);
     model->needs_refresh = true;
     for (size_t i = 0; i < model->part_count; i++) {
         struct model_part *part = &model->parts[i];

@@ -9,11 +9,15 @@
  *
  * The manifest is asked for by a flight of its own, conditionally where it is cached already, and
  * compared by its sha256. An upstream that cannot say is not taken at its word: the shards fail.
- * What starts over is the whole model, with what was cached of it before.
+ * What starts over is the whole model, with what was cached of it before. A client that has the old
+ * manifest must not get a new shard with it, and cannot be told from one that has the new: so the
+ * new manifest is held back, and shards are refused, until nothing of the model was asked for in
+ * `settle`.
  *
  * Everything here runs under host->lock. */
 #include "recheck.h"
 
+#include "clocks.h"
 #include "fault.h"
 #include "mem.h"
 #include "model.h"
@@ -100,6 +104,66 @@ recheck_follow_locked(struct object *object)
     }
 }
 
+/* --- starting over --- */
+
+/* When nobody is in the middle of loading the model any more. */
+static uint64_t
+quiet_at(const struct model *model)
+{
+    uint64_t asked_ms = atomic_load_explicit(&model->manifest->asked_ms, memory_order_relaxed);
+
+    for (size_t i = 0; i < model->part_count; i++) {
+        uint64_t part_ms =
+            atomic_load_explicit(&model->parts[i].object->asked_ms, memory_order_relaxed);
+
+        asked_ms = part_ms > asked_ms ? part_ms : asked_ms;
+    }
+    return asked_ms ? asked_ms + model->manifest->host->settle_ms : 0;
+}
+
+static bool
+is_held(const struct object *manifest)
+{
+    const struct list *held = &manifest->host->held;
+
+    for (size_t i = 0; i < held->count; i++)
+        if (held->items[i] == manifest)
+            return true;
+    return false;
+}
+
+/* Its requests wait in flight_settle(), as those for what is being removed do. */
+static void
+hold_locked(struct model *model, const struct mh_fault *f)
+{
+    struct object *manifest = model->manifest;
+    struct mh_host *host = manifest->host;
+    uint64_t until_ms = quiet_at(model);
+
+    if (until_ms <= clock_mono_ms() || is_held(manifest) || !list_add(&host->held, manifest))
+        return;
+    (void) object_ref_locked(manifest);
+    manifest->leaving++;
+    (void) model_rest_locked(model, until_ms, MH_UPSTREAM, f);
+}
+
+void
+recheck_tick(struct mh_host *host)
+{
+    (void) pthread_mutex_lock(&host->lock);
+    for (size_t i = host->held.count; i-- > 0;) {
+        struct object *manifest = host->held.items[i];
+
+        if (model_rest_of_locked(manifest))
+            continue;
+        list_remove_at(&host->held, i);
+        manifest->leaving--;
+        object_unref_locked(manifest);
+        host_unpark_locked(host);
+    }
+    (void) pthread_mutex_unlock(&host->lock);
+}
+
 static void
 start_over_locked(struct model *model, struct mh_fault *f)
 {
@@ -113,6 +177,7 @@ start_over_locked(struct model *model, struct mh_fault *f)
     model->is_abandoned = true;
     model_end_flights_locked(model, MH_UPSTREAM, f, true);
     model_take_back_locked(model);
+    hold_locked(model, f);
     if (manifest->flight)
         manifest->flight->is_followed = true;
     else

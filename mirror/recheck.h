@@ -3,7 +3,8 @@
  *
  *   a shard is newer than the manifest's answer ─► the manifest is asked again, once
  *     ├─ the same: the shards that waited may complete
- *     └─ changed, or gone: their clients are cut, and the set starts over
+ *     └─ changed, or gone: their clients are cut, and the set starts over, as soon as nobody can
+ *        still be loading the old one
  *
  * While it is asked, no shard of the model completes. */
 #ifndef MIRROR_RECHECK_H
@@ -29,6 +30,9 @@ void recheck_release_locked(struct model *model);
 /* A flight of a set that starts over has ended, and what it brought is gone: begin what the new set
  * lacks. host->lock held. */
 void recheck_follow_locked(struct object *object);
+
+/* Let go on what has waited long enough. The fetch thread; about once a second. */
+void recheck_tick(struct mh_host *host);
 
 /* The flight that asked is over (flight.c). Gives the engine's reference back. */
 void recheck_flight_over(struct flight *flight);

@@ -65,7 +65,10 @@ start_thread(struct action_job *job, struct mh_fault *fault)
     pthread_t thread;
     int error;
 
+    if (!server_begin_wait(job->rq->server))
+        return fail(fault, MH_CANCELLED, 0, "the server is stopping");
     if (atomic_fetch_add(&jobs, 1) >= JOBS_MAX) {
+        server_end_wait(job->rq->server);
         (void) atomic_fetch_sub(&jobs, 1);
         return fail(fault, MH_BUSY, 0, "%d actions are under way already; try again shortly",
                     JOBS_MAX);

@@ -324,15 +324,18 @@ take_news_locked(struct events_stream *stream)
     return true;
 }
 
-/* Suspend the connection until there is news. */
-static void
+/* Suspend the connection until there is news. Returns whether it is; if not, the server stops. */
+static bool
 wait_locked(struct events_stream *stream)
 {
     struct events *events = stream->events;
 
+    if (!server_begin_wait(stream->rq->server))
+        return false;
     stream->next = events->waiting;
     events->waiting = stream;
     stream->rq->waiter.pause(&stream->rq->waiter);
+    return true;
 }
 
 /* Returns REPLY_READ_END when the server stops, else 0: `sending` is set, or the connection is
@@ -346,8 +349,8 @@ get_news(struct events_stream *stream)
     (void) pthread_mutex_lock(&events->lock);
     if (events->is_stopping)
         result = REPLY_READ_END;
-    else if (!take_news_locked(stream))
-        wait_locked(stream);
+    else if (!take_news_locked(stream) && !wait_locked(stream))
+        result = REPLY_READ_END;
     (void) pthread_mutex_unlock(&events->lock);
     return result;
 }

@@ -386,16 +386,20 @@ server_start(struct server *server, struct mh_fault *fault)
 
 /* --- waiting connections --- */
 
-void
-server_count_paused(struct server *server)
+bool
+server_begin_wait(struct server *server)
 {
+    bool may_wait;
+
     (void) pthread_mutex_lock(&server->paused_lock);
-    server->paused_count++;
+    may_wait = !atomic_load_explicit(&server->is_stopping, memory_order_relaxed);
+    server->paused_count += may_wait;
     (void) pthread_mutex_unlock(&server->paused_lock);
+    return may_wait;
 }
 
 void
-server_count_resumed(struct server *server)
+server_end_wait(struct server *server)
 {
     (void) pthread_mutex_lock(&server->paused_lock);
     server->paused_count--;

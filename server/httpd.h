@@ -93,8 +93,10 @@ void server_stop(struct server *server);
 /* Stops first. NULL is accepted. The host is left open. */
 void server_free(struct server *server);
 
-/* A connection begins and ceases to wait: around the pause and the resume of request.c. */
-void server_count_paused(struct server *server);
-void server_count_resumed(struct server *server);
+/* A connection is about to wait, before it is paused; and it does not wait (any more). When the
+ * server stops, none may begin to: one that was woken and waits again would be there when its
+ * daemon is stopped, which aborts. Returns whether it may. */
+MUST_USE bool server_begin_wait(struct server *server);
+void server_end_wait(struct server *server);
 
 #endif

@@ -49,7 +49,8 @@ struct mirror_body {
 static bool
 wait_or_give_up(struct request *rq, enum answer *ret_answer)
 {
-    if (request_is_hung_up(rq))
+    if (request_is_hung_up(rq) ||
+        atomic_load_explicit(&rq->server->is_stopping, memory_order_relaxed))
         *ret_answer = ANSWER_DROP;
     else if (request_wait(rq))
         *ret_answer = ANSWER_WAIT;

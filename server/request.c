@@ -54,7 +54,6 @@ pause_connection(struct mh_waiter *waiter)
 {
     struct request *rq = request_of(waiter);
 
-    server_count_paused(rq->server);
     MHD_suspend_connection(rq->connection);
 }
 
@@ -66,13 +65,18 @@ wake_up(struct mh_waiter *waiter)
 
     MHD_resume_connection(rq->connection);
     /* From here the request may be freed by its own thread. */
-    server_count_resumed(server);
+    server_end_wait(server);
 }
 
 bool
 request_wait(struct request *rq)
 {
-    return mh_view_wait(rq->view, &rq->waiter);
+    if (!server_begin_wait(rq->server))
+        return false;
+    if (mh_view_wait(rq->view, &rq->waiter))
+        return true;
+    server_end_wait(rq->server);
+    return false;
 }
 
 int

@@ -21,6 +21,12 @@ def newer(seconds=5):
 
 
 @pytest.fixture
+def server(modelhost, origin):
+    """A set that starts over waits until nobody asks for the old one."""
+    return modelhost.start(origin=origin, settings={"cache.settle": "1s"})
+
+
+@pytest.fixture
 def talkative(server):
     server.allow_stderr("/tfjs-models/tiny/")
     return server
