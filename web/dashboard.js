@@ -321,7 +321,12 @@ function sample(status) {
   const seconds = lastStatus === null ? 1 : (now - lastStatus.now) / 1000;
   const grown = (name) => (lastStatus === null ? 0 : Math.max(0, status[name] - lastStatus.status[name]));
 
-  samples.push({ sent: grown('bytes') / seconds, fetched: grown('upstream_bytes') / seconds, hits: grown('hits'), misses: grown('misses') });
+  const one = { sent: grown('bytes') / seconds, fetched: grown('upstream_bytes') / seconds, hits: grown('hits') / seconds, misses: grown('misses') / seconds };
+
+  // While nobody looked, each second had its share.
+  for (let i = Math.min(SAMPLES, Math.max(1, Math.round(seconds))); i > 0; i--) {
+    samples.push(one);
+  }
   samples.splice(0, samples.length - SAMPLES);
   lastStatus = { now, status };
   drawActivity(at('activity-charts'), samples);
@@ -387,20 +392,34 @@ function startForm() {
 
 // --- the stream ---
 
-function listen() {
-  const source = new EventSource('/-/events');
-  const told = { status: showStatus, models: showModels, flights: (data) => (flights = data.flights) };
+let source = null;
 
-  for (const [name, show] of Object.entries(told)) {
-    source.addEventListener(name, ({ data }) => show(JSON.parse(data)));
+// A browser has six connections to one server for all its tabs: one that nobody sees goes without.
+// What is told is state, so that nothing is missed by listening later.
+function listen() {
+  if (document.hidden || source !== null) {
+    return;
   }
-  source.addEventListener('open', () => live('Live', false));
-  source.addEventListener('error', () => {
+  const told = { status: showStatus, models: showModels, flights: (data) => (flights = data.flights) };
+  const stream = new EventSource('/-/events');
+
+  source = stream;
+  for (const [name, show] of Object.entries(told)) {
+    stream.addEventListener(name, ({ data }) => show(JSON.parse(data)));
+  }
+  stream.addEventListener('open', () => live('Live', false));
+  stream.addEventListener('error', () => {
     live('The server does not answer', true);
-    if (source.readyState === EventSource.CLOSED) {
+    if (stream.readyState === EventSource.CLOSED) {
+      source = null;
       setTimeout(listen, 3000); // it answered with an error; an interrupted stream comes back by itself
     }
   });
+}
+
+function rest() {
+  source?.close();
+  source = null;
 }
 
 function live(text, isLost) {
@@ -424,4 +443,8 @@ at('pull-form').addEventListener('submit', (event) => {
   pull(event.submitter, at('pull-what').value.trim());
 });
 startForm();
+document.addEventListener('visibilitychange', () => (document.hidden ? rest() : listen()));
+// A page that is kept for the way back takes no connection, and looks again when it is shown.
+addEventListener('pagehide', rest);
+addEventListener('pageshow', listen);
 listen();

@@ -89,10 +89,25 @@
     }
   }
 
-  const events = new EventSource('/-/watch');
+  // A browser has six connections to one server for all its tabs: those that nobody sees go without.
+  // What is told is state, so that nothing is missed by listening later.
+  let events = null;
 
-  events.addEventListener('files', (event) => take(JSON.parse(event.data)));
-  // A page that is kept for the way back must not hold a connection, and looks again when it is shown.
-  addEventListener('pagehide', () => events.close());
-  addEventListener('pageshow', (event) => event.persisted && location.reload());
+  function listen() {
+    if (!document.hidden && events === null) {
+      events = new EventSource('/-/watch');
+      events.addEventListener('files', (event) => take(JSON.parse(event.data)));
+    }
+  }
+
+  function rest() {
+    events?.close();
+    events = null;
+  }
+
+  document.addEventListener('visibilitychange', () => (document.hidden ? rest() : listen()));
+  // A page that is kept for the way back looks again when it is shown.
+  addEventListener('pagehide', rest);
+  addEventListener('pageshow', listen);
+  listen();
 })();

@@ -7,7 +7,7 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { WITHOUT_CHROMIUM, openUrl } from './lib/chromium.mjs';
+import { WITHOUT_CHROMIUM, openTab, openUrl, turnTab } from './lib/chromium.mjs';
 import { newDirectory, startModelhost } from './lib/modelhost.mjs';
 
 const skip = WITHOUT_CHROMIUM;
@@ -127,4 +127,38 @@ test('an address that escapes nothing does not stop the styles', { skip }, async
   await page.evaluate(() => document.head.append(Object.assign(document.createElement('link'), { rel: 'stylesheet', href: '/%zz.css' })));
   write('css/a.css', 'p { color: rgb(50, 0, 0) }');
   await shows(page, 'p', 'rgb(50, 0, 0)');
+});
+
+test('tabs that nobody sees take no connection, and look when they are seen', { skip }, async (t) => {
+  const { page, write } = await start(t);
+  const tabs = [];
+
+  // More than the connections that Chromium has to one server: without letting go the seventh hangs.
+  for (let i = 0; i < 8; i++) {
+    tabs.push(await openTab(page, page.url(), i % 2 === 1));
+    await says(tabs[i], 'one');
+    await turnTab(tabs[i], true);
+  }
+  write('index.html', pageOf('two'));
+  await says(page, 'two');
+  for (const tab of tabs) {
+    assert.equal(await tab.locator('#text').textContent(), 'one');
+  }
+  for (const tab of [tabs[0], tabs[7]]) {
+    await turnTab(tab, false);
+    await says(tab, 'two');
+  }
+});
+
+test('a page that is kept for the way back lets go, and looks when it is shown', { skip }, async (t) => {
+  const { page, write } = await start(t);
+  const tab = await openTab(page, page.url());
+  const pass = (name) => tab.evaluate((type) => dispatchEvent(new PageTransitionEvent(type, { persisted: true })), name);
+
+  await pass('pagehide');
+  write('index.html', pageOf('two'));
+  await says(page, 'two');
+  assert.equal(await tab.locator('#text').textContent(), 'one');
+  await pass('pageshow');
+  await says(tab, 'two');
 });

@@ -13,7 +13,7 @@ import { MODELS } from './person.mjs';
 import { afterwards } from './process.mjs';
 import { serveStatic } from './static.mjs';
 
-const PROGRAM = process.env.CHROMIUM || '/usr/bin/chromium';
+export const PROGRAM = process.env.CHROMIUM || '/usr/bin/chromium';
 const PAGES = fileURLToPath(new URL('../page/', import.meta.url));
 
 // Nothing may leave the machine: what is not loopback does not resolve, and Chromium's own errands
@@ -71,13 +71,15 @@ export async function openPage(t) {
 
 // Opens a page in a browser of its own. What it logs as an error goes to the page's `complaints`.
 //
-// options  of the page, as Playwright takes them: { javaScriptEnabled: false, colorScheme: 'dark' }
-export async function openUrl(t, url, options = {}) {
-  const browser = await chromium.launch({ executablePath: PROGRAM, args: FLAGS });
+// options  of the page, as Playwright takes them: { javaScriptEnabled: false, colorScheme: 'dark' };
+//          and program: what to start instead of Chromium, with its arguments
+export async function openUrl(t, url, { program = PROGRAM, ...options } = {}) {
+  const browser = await chromium.launch({ executablePath: program, args: FLAGS });
 
   afterwards(t, () => browser.close());
 
-  const page = await browser.newPage(options);
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
   const complaints = [];
 
   page.on('pageerror', (error) => complaints.push(error.message));
@@ -88,4 +90,25 @@ export async function openUrl(t, url, options = {}) {
   });
   await page.goto(url);
   return Object.assign(page, { complaints });
+}
+
+// Opens another tab beside the page; turnTab() hides and shows it. Without a window Chromium says of
+// every page that it is visible.
+export async function openTab(page, url, isHidden = false) {
+  const tab = await page.context().newPage();
+
+  await tab.addInitScript((isHiddenFirst) => {
+    window.isHidden = isHiddenFirst;
+    Object.defineProperty(document, 'hidden', { get: () => window.isHidden });
+    Object.defineProperty(document, 'visibilityState', { get: () => (window.isHidden ? 'hidden' : 'visible') });
+  }, isHidden);
+  await tab.goto(url);
+  return tab;
+}
+
+export function turnTab(tab, isHidden) {
+  return tab.evaluate((isHiddenNow) => {
+    window.isHidden = isHiddenNow;
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, isHidden);
 }
