@@ -40,6 +40,7 @@ TEST_NEEDS=(
     openssl:openssl
     qrencode:qrencode
     chromium:/usr/bin/chromium
+    util-linux:nsenter
 )
 LINT_NEEDS=(
     clang-14:clang-14

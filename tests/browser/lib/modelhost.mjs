@@ -28,22 +28,28 @@ export function newDirectory(t) {
 }
 
 // Starts modelhost with the mirror tfjs-models pointing at upstream, the origin's base URL, and
-// resolves when it listens: { url, line, stop }, the url without a slash at the end; line(pattern) is
-// a line of its standard output.
+// resolves when it listens: { url, pid, line, stop }, the url without a slash at the end;
+// line(pattern) is a line of its standard output.
 //
+// listen   the address; but for one in a network of the test's own, one of loopback
+// before   words before the command: a program that becomes the server
 // mayWarn  the test makes the upstream fail, so there may be warnings
-export async function startModelhost(t, { upstream, cache, args = [], mayWarn = false }) {
+export async function startModelhost(
+  t,
+  { upstream, cache, args = [], listen = '127.0.0.1:0', before = [], mayWarn = false },
+) {
   if (!existsSync(BINARY)) {
     throw new Error(`no binary at '${BINARY}': build it (tools/test does), or set MODELHOST_BIN`);
   }
   const mirror = `mirror tfjs-models.upstream=${upstream}tfjs-models/`;
-  const common = ['serve', '-l', '127.0.0.1:0', '--cache-dir', cache, '--set', mirror, ...AT_ONCE];
-  const server = new Process(BINARY, [...common, ...args], cleanEnvironment());
+  const common = ['serve', '-l', listen, '--cache-dir', cache, '--set', mirror, ...AT_ONCE];
+  const [program, ...words] = [...before, BINARY, ...common, ...args];
+  const server = new Process(program, words, cleanEnvironment());
   let stopped = null;
   const stop = () => (stopped ??= stopAndJudge(server, mayWarn));
 
   afterwards(t, stop);
-  return { url: await server.line(READY), line: (pattern) => server.line(pattern), stop };
+  return { url: await server.line(READY), pid: server.child.pid, line: (pattern) => server.line(pattern), stop };
 }
 
 // Runs a command to its end; returns its standard output. Anything but exit status 0 throws.
