@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Pictures of the dashboard for docs/: node screenshots.mjs FOLDER. tools/screenshots calls it. The
-// cache is filled from the test models and from seeds, so that the pictures are the same each time.
+// cache is filled from the test models and from seeds, so that the pictures are alike each time:
+// ports, speeds, and how many shards came before the transfer is held, differ.
 
 import { join } from 'node:path';
 
@@ -23,6 +24,7 @@ const CACHED = [
 // Everything else that is asked for must be cached: held transfers take all connections upstream.
 const SHARD = `${BODYPIX}/mobilenet/float/050/group1-shard1of1.bin`;
 const WIDE = { width: 1280, height: 900 };
+const SHORT = { width: 1280, height: 540 }; // what /-/try has to show before a photo is chosen
 const NARROW = { width: 390, height: 844 };
 
 const cleanups = [];
@@ -87,7 +89,7 @@ async function shootDashboard(url, origin, folder) {
 }
 
 async function shootTry(url, folder) {
-  const page = await openUrl(t, `${url}/-/try`, { viewport: WIDE });
+  const page = await openUrl(t, `${url}/-/try`, { viewport: SHORT });
 
   await page.locator('#model option').first().waitFor({ state: 'attached' });
   await shoot(page, folder, 'try');
