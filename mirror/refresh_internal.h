@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a refresh is made of: for refresh.c, and for import.c, whose set came in an archive instead
- * of from an upstream and is switched in the same way. All functions with host->lock held. */
+/* What a refresh is made of: for refresh*.c, and for import.c, whose set came in an archive instead
+ * of from an upstream and is switched in the same way. All functions with host->lock held, but for
+ * refresh_end(). */
 #ifndef MIRROR_REFRESH_INTERNAL_H
 #define MIRROR_REFRESH_INTERNAL_H
 
@@ -44,12 +45,41 @@ struct refresh {
     struct work_item work;
 };
 
+/* --- refresh.c --- */
+
+/* It was switched, or has failed: its partial files go, who waits is told, and it is freed. Takes
+ * host->lock; work thread or fetch thread. */
+void refresh_end(struct refresh *refresh);
+
+/* --- refresh_set.c --- */
+
+/* NULL: the object is not in the set. */
 struct refresh_file *refresh_file_of(const struct refresh *refresh, const struct object *object);
 /* The object belongs to the refresh from now on. NULL: no memory. */
 struct refresh_file *refresh_add_file_locked(struct refresh *refresh, struct object *object);
+/* Add the object and what it is connected with. false: no memory, or a part is arriving just now;
+ * some may have been added then. */
+bool refresh_add_group_locked(struct refresh *refresh, struct object *object);
+/* The first failure counts, later ones are ignored. */
+void refresh_fail_locked(struct refresh *refresh, enum mh_code code, const struct mh_fault *fault);
+void refresh_free_locked(struct refresh *refresh);
+
+/* --- refresh_check.c --- */
+
+/* Is anything in the set but what is cached already? */
+bool refresh_has_changes_locked(const struct refresh *refresh);
+/* Do the sums of its manifests hold? It has failed where they do not. */
+void refresh_check_set_locked(struct refresh *refresh);
+/* Was there a moment at which the upstream had all of it? It has failed, unsure, where that cannot
+ * be told. */
+void refresh_check_moment_locked(struct refresh *refresh);
+/* What the old set's manifests named and the new one's do not, is to go. */
+void refresh_drop_orphans_locked(struct refresh *refresh);
+
+/* --- refresh_switch.c --- */
+
 /* Its set is whole and checked: the tick switches it when it may. */
 void refresh_stage_locked(struct refresh *refresh);
-void refresh_free_locked(struct refresh *refresh);
 
 /* --- import.c --- */
 
