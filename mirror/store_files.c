@@ -11,12 +11,14 @@
 
 #include "fault.h"
 #include "fd.h"
+#include "list.h"
 #include "mem.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -207,19 +209,46 @@ sync_set_add(const struct store *store, struct map *set, const char *path)
     return true;
 }
 
+static int
+compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+/* The paths of a set, borrowed: each directory before those in it. */
+static bool
+list_sorted(const struct map *set, struct list *paths)
+{
+    for (const struct map_entry *e = map_first(set); e; e = map_next(e)) {
+        if (!list_add(paths, (void *) (uintptr_t) map_key(e)))
+            return false;
+    }
+    if (paths->count > 1)
+        qsort(paths->items, paths->count, sizeof(*paths->items), compare_paths);
+    return true;
+}
+
+static enum mh_code
+sync_one(const struct store *store, const char *path, struct mh_fault *fault)
+{
+    struct stat st;
+
+    /* Removals may name a directory that is not there. */
+    if (file_stat(store->dir_fd, path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return MH_OK;
+    return file_sync(store->dir_fd, path, NULL, fault);
+}
+
 enum mh_code
 sync_set_sync(const struct store *store, const struct map *set, struct mh_fault *fault)
 {
-    for (const struct map_entry *e = map_first(set); e; e = map_next(e)) {
-        struct stat st;
+    struct list paths = LIST_INIT(0);
+    enum mh_code code = MH_OK;
 
-        /* Removals may name a directory that is not there. */
-        if (file_stat(store->dir_fd, map_key(e), &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
-            continue;
-        enum mh_code code = file_sync(store->dir_fd, map_key(e), NULL, fault);
-
-        if (code != MH_OK)
-            return code;
-    }
-    return MH_OK;
+    if (!list_sorted(set, &paths))
+        code = fail(fault, MH_NOMEM, 0, "out of memory for a list of directories");
+    for (size_t i = 0; code == MH_OK && i < paths.count; i++)
+        code = sync_one(store, paths.items[i], fault);
+    list_done(&paths, NULL);
+    return code;
 }

@@ -70,6 +70,8 @@ MUST_USE enum mh_code file_list(int dir_fd, const char *path,
 /* Note the directory of `path`, and those above it that do not exist yet, with the one they will be
  * made in. false: no memory. */
 MUST_USE bool sync_set_add(const struct store *store, struct map *set, const char *path);
+/* Sync them, each before those that are in it, and partial/, where files come from, last: a file
+ * that has left one directory for sure must be in another that is there for sure. */
 MUST_USE enum mh_code sync_set_sync(const struct store *store, const struct map *set,
                                     struct mh_fault *fault);
 
