@@ -19,9 +19,11 @@
 #include "list.h"
 #include "mem.h"
 #include "store_internal.h"
+#include "units.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -161,6 +163,29 @@ forget_watch(struct outside *outside, const char *number, const char *directory)
     mem_free(map_remove(outside->numbers, number));
 }
 
+/* A directory was moved away with all that is below it. Those watches go with it, and what comes to
+ * lie at its path is another. */
+static void
+forget_below(struct outside *outside, const char *moved)
+{
+    scoped(mem_freep) char *above = str_dup(moved); /* `moved` may be one of those that go */
+    size_t n = strlen(moved);
+    struct map_entry *next;
+
+    for (struct map_entry *e = above ? map_first(outside->numbers) : NULL; e; e = next) {
+        const char *directory = map_value(e);
+        uint64_t number = 0;
+
+        next = map_next(e);
+        if (strncmp(directory, above, n) != 0 || (directory[n] != '/' && directory[n] != '\0'))
+            continue;
+        /* A watch that stays costs a look at everything, and nothing else. */
+        if (uint_parse(map_key(e), INT_MAX, &number))
+            (void) inotify_rm_watch(outside->fd, (int) number);
+        forget_watch(outside, map_key(e), directory);
+    }
+}
+
 static void
 take_event(struct outside *outside, const struct inotify_event *event, struct suspects *suspects)
 {
@@ -178,7 +203,9 @@ take_event(struct outside *outside, const struct inotify_event *event, struct su
         if (!path || !map_set(suspects->paths, path, outside))
             suspects->is_all = true;
     }
-    if (directory && (event->mask & (IN_IGNORED | IN_MOVE_SELF)))
+    if (directory && (event->mask & IN_MOVE_SELF))
+        forget_below(outside, directory);
+    else if (directory && (event->mask & IN_IGNORED))
         forget_watch(outside, number, directory);
 }
 
@@ -265,6 +292,17 @@ has_changed(const struct store *store, const struct suspect *suspect)
            stat_mtime_ns(&st) != meta->mtime_ns;
 }
 
+/* Directories may be others than before. */
+static void
+watch_again(struct outside *outside, const struct suspect *suspect)
+{
+    scoped(mem_freep) char *path =
+        store_object_path(suspect->object->mirror->name, suspect->version->place);
+
+    if (path)
+        watch_above(outside, path);
+}
+
 /* The version is not what is there: the next request settles it. */
 static void
 conclude_locked(struct suspect *suspect)
@@ -289,6 +327,8 @@ look(struct mh_host *host, const struct suspects *suspects)
     for (size_t i = 0; i < list.count; i++) {
         struct suspect *suspect = list.items[i];
 
+        if (suspects->is_all)
+            watch_again(host->outside, suspect);
         suspect->has_changed = has_changed(host->store, suspect);
     }
     (void) pthread_mutex_lock(&host->lock);

@@ -106,11 +106,24 @@ def test_the_whole_cache(held, origin):
     assert held.object_bytes(SHARD) == held.contents[SHARD].all()
 
 
-def test_what_comes_after_the_folder_is_watched_too(held, origin):
-    shutil.rmtree(held.cache / "objects" / "tfjs-models")
+@pytest.mark.parametrize("how", ["removed", "moved away"])
+def test_what_comes_after_the_folder_is_watched_too(held, origin, how):
+    """Also below it: of what was moved, only the folder itself hears of that."""
+    held.object_file(SHARD).unlink()
+    wait_noticed(held, lacks(held), "the removal, which shows that the folder is watched")
+    if how == "removed":
+        shutil.rmtree(held.cache / "objects" / "tfjs-models")
+    else:
+        os.rename(held.cache / "objects" / "tfjs-models", held.home / "elsewhere")
     wait_noticed(held, lambda: held.model(MODEL) is None, "that nothing is left")
     check_fetched_anew(held, origin, MODEL)
     held.wait_complete(MODEL)
+    other = "/tfjs-models/other/one.bin"
+    origin.add(other, Seeded("other", 1000))
+    assert held.get(other).status == 200
+    held.wait_complete(other)
+    held.object_file(other).unlink()
+    wait_noticed(held, lambda: held.model(other) is None, "another removal: what is new has been looked at")
     held.object_file(SHARD).unlink()
     wait_noticed(held, lacks(held), "the removal in the new folder")
 
