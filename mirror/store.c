@@ -229,7 +229,10 @@ open_parts(struct store *store, struct mh_fault *fault)
     struct mh_fault detail = {0};
     enum mh_code code = fd_make_dirs(store->dir, &detail);
 
-    if (code == MH_OK) {
+    if (code != MH_OK) {
+        fault_prepend(&detail, "no cache can be kept at '%s', choose another place by --cache-dir",
+                      store->dir);
+    } else {
         store->dir_fd = open(store->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (store->dir_fd < 0)
             code = fail_errno(&detail, errno, "open the cache '%s'", store->dir);

@@ -128,6 +128,14 @@ test('pin, verify and remove, by keyboard alone', { skip }, async (t) => {
   await model.getByText('complete, pinned').waitFor(PATIENCE);
   assert.equal(await page.evaluate(() => document.activeElement.ariaPressed), 'true', 'the focus stays on the button');
 
+  for (const width of [360, 680, 800, 801, 1060, 1247, 1248, 1440]) {
+    await page.setViewportSize({ width, height: 800 });
+    assert.equal(
+      await page.locator('#models-table').evaluate((box) => box.scrollWidth - box.clientWidth), 0,
+      `${width} pixels wide, nothing of the models is cut off`,
+    );
+  }
+
   await page.keyboard.press('Tab');
   await page.keyboard.press('Space');
   await page.locator('#alert.is-good').waitFor(PATIENCE);

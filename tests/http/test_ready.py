@@ -83,3 +83,10 @@ def test_a_newer_cache_is_refused(modelhost):
     (modelhost.cache / "FORMAT").write_text("9999\n")
     refused = modelhost.run("serve", "-l", "127.0.0.1:0", "--cache-dir", modelhost.cache)
     assert refused.returncode == 1 and "9999" in refused.stderr
+
+
+def test_a_cache_that_cannot_be_made(modelhost):
+    (modelhost.home / "file").write_text("in the way")
+    done = modelhost.run("serve", "--cache-dir", modelhost.home / "file" / "cache")
+    assert done.returncode == 1 and "file/cache', choose another place by --cache-dir: " in done.stderr
+    assert "in the way" in done.stderr
