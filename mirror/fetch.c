@@ -102,23 +102,6 @@ take_due_job(struct fetcher *fetcher, uint64_t now, uint64_t *next_ms)
     return job;
 }
 
-static void
-start_due_jobs(struct fetcher *fetcher, uint64_t *next_ms)
-{
-    struct fetch_job *job;
-    uint64_t now = clock_mono_ms();
-
-    while ((job = take_due_job(fetcher, now, next_ms))) {
-        if (job->is_cancelled) {
-            struct mh_fault fault = {0};
-
-            finish_job(job, fail(&fault, MH_CANCELLED, 0, "the download was stopped"), &fault);
-        } else {
-            begin_transfer(fetcher, job);
-        }
-    }
-}
-
 static bool
 is_cancelled(struct fetcher *fetcher, struct fetch_job *job)
 {
@@ -126,6 +109,23 @@ is_cancelled(struct fetcher *fetcher, struct fetch_job *job)
     bool cancelled = job->is_cancelled || fetcher->is_stopping;
     (void) pthread_mutex_unlock(&fetcher->lock);
     return cancelled;
+}
+
+static void
+start_due_jobs(struct fetcher *fetcher, uint64_t *next_ms)
+{
+    struct fetch_job *job;
+    uint64_t now = clock_mono_ms();
+
+    while ((job = take_due_job(fetcher, now, next_ms))) {
+        if (is_cancelled(fetcher, job)) {
+            struct mh_fault fault = {0};
+
+            finish_job(job, fail(&fault, MH_CANCELLED, 0, "the download was stopped"), &fault);
+        } else {
+            begin_transfer(fetcher, job);
+        }
+    }
 }
 
 /* End what was cancelled or is late; find the next deadline. */

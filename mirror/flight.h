@@ -101,10 +101,12 @@ struct flight {
 
     /* The fetch thread's (and the settling's, before the job is submitted): */
     struct fetch_job job;
-    char *url;         /* of the base that is being asked */
-    size_t base;       /* index into mirror->bases */
-    uint64_t write_at; /* offset of the next received byte */
-    uint64_t kept;     /* bytes of an earlier process's transfer that the job asks to go on from */
+    char *url;          /* of the base that is being asked */
+    size_t base;        /* index into mirror->bases */
+    int64_t changed_at; /* when the upstream says its bytes came to be, by its clock; 0: unknown;
+                           host->lock */
+    uint64_t write_at;  /* offset of the next received byte */
+    uint64_t kept;      /* bytes of an earlier process's transfer that the job asks to go on from */
     uint32_t attempt;
     bool has_progressed; /* this attempt brought new bytes */
     bool wants_whole;    /* ranges do not work here: ask for the whole */

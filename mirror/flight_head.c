@@ -225,6 +225,7 @@ check_length(struct flight *flight, uint64_t bytes, struct mh_fault *f)
     /* The sums of a refresh are those of its own set. */
     flight->max_bytes =
         flight_is_apart(flight) ? UINT64_MAX : model_max_bytes_locked(flight->object);
+    flight->changed_at = changed_at(&flight->head);
     if (bytes != MH_BYTES_UNKNOWN && !flight_is_apart(flight))
         code = model_check_length_locked(flight->object, bytes, f);
     bool is_told = code == MH_OK && !flight_is_apart(flight) &&

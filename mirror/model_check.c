@@ -6,9 +6,10 @@
  * that is too short shifts everything behind it. A sum is compared as soon as every length of its
  * group is known, from heads or from what is cached, and again before the last one completes.
  *
- * Where it fails, what is unfinished is ended, and what the pull published is taken back. Then the
- * model rests: a client may have some of its files, and would get what is right by itself, and
- * wrong beside what it has. What was cached before is asked again as a whole.
+ * Where it fails, what is unfinished is ended, and what the pull published is taken back. Where the
+ * upstream has changed meanwhile, the model rests: a client may have some of its files, and would
+ * get what is right by itself, and wrong beside what it has. What was cached before is asked again
+ * as a whole.
  *
  * Everything here runs with host->lock held and touches no file. */
 #include "model.h"
@@ -284,6 +285,15 @@ model_end_flights_locked(struct model *model, enum mh_code code, const struct mh
     }
 }
 
+/* Is the object newer than the answer that named it? Then a wrong sum is that of two sets, and not
+ * of a broken transfer, which the next request may well get right. */
+static bool
+is_of_another_set(const struct model *model, const struct object *object)
+{
+    return object->flight && object->flight->changed_at > 0 && model->vouched_at > 0 &&
+           object->flight->changed_at >= model->vouched_at;
+}
+
 /* The sum of a group is wrong, or EVERY_GROUP is in doubt: end what is unfinished, take back what
  * this pull published. */
 static void
@@ -291,8 +301,9 @@ give_up_group(struct model *model, uint32_t group, const struct object *object,
               const struct mh_fault *fault)
 {
     revoke(model->manifest);
-    (void) model_rest_locked(model, clock_mono_ms() + model->manifest->host->settle_ms, MH_CORRUPT,
-                             fault);
+    if (group == EVERY_GROUP || is_of_another_set(model, object))
+        (void) model_rest_locked(model, clock_mono_ms() + model->manifest->host->settle_ms,
+                                 MH_CORRUPT, fault);
     model->needs_refresh = true;
     for (size_t i = 0; i < model->part_count; i++) {
         struct model_part *part = &model->parts[i];

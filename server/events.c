@@ -347,9 +347,7 @@ get_news(struct events_stream *stream)
     ssize_t result = 0;
 
     (void) pthread_mutex_lock(&events->lock);
-    if (events->is_stopping)
-        result = REPLY_READ_END;
-    else if (!take_news_locked(stream) && !wait_locked(stream))
+    if (events->is_stopping || (!take_news_locked(stream) && !wait_locked(stream)))
         result = REPLY_READ_END;
     (void) pthread_mutex_unlock(&events->lock);
     return result;
