@@ -138,5 +138,6 @@ page_send(struct request *rq, struct buf *page, const char *csp)
         reply_absent(&reply, page->length);
     else
         reply_buf(&reply, page);
+    buf_done(page); /* of HEAD; else it is empty by now */
     return reply_send(rq, &reply);
 }

@@ -505,7 +505,8 @@ def test_random_operations_keep_the_promises(modelhost, origin):
         check_end(run, random.Random(SEED))
         run.note("end")
         # A test whose clients get nothing would find nothing.
-        assert run.counts["loaded"] > count / 50, run.counts
+        # Under a sanitizer most loads take longer than a promise covers.
+        assert run.counts["loaded"] > count / 50 or modelhost.sanitizer, run.counts
         assert run.counts["cut"] > 0 and run.counts[502] > 0 and run.counts[206] > 0, run.counts
     except BaseException:
         print("\n".join(run.log))
