@@ -252,8 +252,9 @@ def test_a_stale_one_says_so(modelhost, origin):
     gate.wait_arrived()
     gate.release()
     server.stderr.wait("the cached copy stays as it is", 20.0 * server.patience)
-    stale = server.wait_idle().get(OBJECT)
-    assert (stale.header("X-Cache"), stale.header("Cache-Status")) == ("STALE", "modelhost; hit; detail=stale")
+    # It is told a moment before it is known.
+    stale = wait_until(lambda: (now := server.get(OBJECT)).header("X-Cache") == "STALE" and now, "it is stale")
+    assert stale.header("Cache-Status") == "modelhost; hit; detail=stale"
     assert stale.body == BODY.all()
 
 
